@@ -1,0 +1,1 @@
+"""What operators reach: health, readiness, status and metrics, behind a bearer token."""

@@ -1,0 +1,1 @@
+"""What the house tells about itself: metrics, logs, traces. Imports `models` and `security.redaction` only."""

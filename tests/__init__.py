@@ -1,0 +1,1 @@
+"""Facts about the house, each under its own name."""
