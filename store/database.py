@@ -1,0 +1,106 @@
+"""The engine, its two kinds of transaction, and the translation of its errors: the only place that commits."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NewType
+from uuid import uuid4
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from models.errors import StoreUnavailable
+
+STATEMENT_LIMIT_S = 10.0  # longer than any statement of the road; migrations use an engine of their own
+CONNECT_LIMIT_S = 5.0
+POOL_WAIT_S = 5.0
+
+# A read path cannot be handed a write path unnoticed: the two are different types.
+Reading = NewType("Reading", AsyncConnection)
+Writing = NewType("Writing", AsyncConnection)
+
+
+class Database:
+    """One pool of connections to PostgreSQL; make one in each process, inside its event loop."""
+
+    def __init__(self, url: str, *, name: str, pool_size: int = 5) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            url: `postgresql+asyncpg://…`; behind PgBouncer's transaction mode add `?prepared_statement_cache_size=0`.
+            name: shown as `application_name` in `pg_stat_activity`.
+            pool_size: connections kept; as many again may be opened under load.
+        """
+        self._engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=False,  # a round trip a transaction; a dead connection is dropped when it fails
+            connect_args={
+                "timeout": CONNECT_LIMIT_S,
+                "command_timeout": STATEMENT_LIMIT_S,
+                # Unique names, so that a pooler may hand the connection to somebody else between transactions.
+                "prepared_statement_name_func": lambda: f"parley_{uuid4().hex}",
+                "server_settings": {"application_name": f"parley {name}", "jit": "off"},
+            },
+        )
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """For migrations and tests."""
+        return self._engine
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Reading]:
+        """Open a connection whose work is rolled back at the end.
+
+        Raises:
+            StoreUnavailable: retryable.
+        """
+        with translated():
+            async with self._engine.connect() as connection:
+                yield Reading(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Writing]:
+        """Open a transaction; committed at the end, rolled back by any exception.
+
+        Raises:
+            StoreUnavailable: retryable; nothing was kept, or (rarely, when the connection died at the commit) all was.
+        """
+        with translated():
+            async with self._engine.begin() as connection:
+                yield Writing(connection)
+
+    async def close(self) -> None:
+        """Give the connections back to the server."""
+        await self._engine.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn "the database is away" into our own error; a mistake of ours in a statement stays what it is."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError) as error:
+        raise StoreUnavailable("PostgreSQL does not answer in time") from _without_values(error)
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_server_side(error):
+            raise StoreUnavailable("PostgreSQL is going away or restarting") from _without_values(error)
+        error.hide_parameters = True  # values are people's; they must not reach a log
+        raise
+
+
+# SQLSTATE classes: 08 connection, 53 resources, 57 operator intervention, 40 rollback by the server (deadlock).
+_AWAY = ("08", "53", "57", "40", "55P03")
+
+
+def _is_server_side(error: DBAPIError) -> bool:
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith(_AWAY)
+
+
+def _without_values(error: Exception) -> Exception:
+    if isinstance(error, SQLAlchemyError) and isinstance(error, DBAPIError):
+        error.hide_parameters = True
+    return error

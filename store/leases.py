@@ -1,0 +1,108 @@
+"""Claims: how all workers take rows, keep them, and lose them without harm.
+
+A row is held by an owner until a time, by the database's clock. Every claim raises the row's fence; whoever writes
+what came of the work first asks `hold` with the fence of its claim, so that a holder who was too slow changes nothing.
+A lease that ran out is counted apart from a failure that was reported: a killed process says nothing about the row.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Table, and_, case, func, null, or_, select, update
+
+from models.errors import LeaseLost
+from store.database import Writing
+
+LEASE = timedelta(seconds=5)
+RENEW_EVERY = timedelta(seconds=1.5)  # three chances before the lease runs out
+
+
+def _key(table: Table) -> ColumnElement[Any]:
+    (column,) = table.primary_key.columns
+    return column
+
+
+async def claim(
+    connection: Writing,
+    table: Table,
+    *,
+    owner: str,
+    where: ColumnElement[bool],
+    order_by: ColumnElement[Any],
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Take up to `limit` rows that nobody holds, in order; give them whole, with their new fence."""
+    now = func.now()
+    free = or_(table.c.lease_until.is_(None), table.c.lease_until < now)
+    # SKIP LOCKED: two claimers never wait for each other, and never take the same row.
+    chosen = (
+        select(_key(table)).where(where, free).order_by(order_by).limit(limit).with_for_update(skip_locked=True)
+    ).cte("chosen")
+    statement = (
+        update(table)
+        .where(_key(table) == chosen.c[0])
+        .values(
+            lease_owner=owner,
+            lease_until=now + LEASE,
+            fence=table.c.fence + 1,
+            expiries=table.c.expiries + case((table.c.lease_until.is_(None), 0), else_=1),
+        )
+        .returning(table)
+    )
+    rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
+    return rows
+
+
+async def renew(connection: Writing, table: Table, *, owner: str) -> set[Any]:
+    """Lengthen every lease of this owner that has not run out; give the keys that it still holds."""
+    statement = (
+        update(table)
+        .where(table.c.lease_owner == owner, table.c.lease_until >= func.now())
+        .values(lease_until=func.now() + LEASE)
+        .returning(_key(table))
+    )
+    return set((await connection.execute(statement)).scalars())
+
+
+async def hold(connection: Writing, table: Table, key: UUID | str | int, fence: int) -> Row[Any]:
+    """Lock the row until the end of the transaction, if the claim with this fence is still the newest.
+
+    Raises:
+        LeaseLost: somebody else has claimed it since; write nothing.
+    """
+    statement = select(table).where(and_(_key(table) == key, table.c.fence == fence)).with_for_update()
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        raise LeaseLost(f"a row of {table.name} was claimed by another worker")
+    return row
+
+
+async def finish(connection: Writing, table: Table, key: UUID | str | int, fence: int, **values: Any) -> None:
+    """Let go of the row after its work is done, and write what else changes on it.
+
+    Raises:
+        LeaseLost: somebody else has claimed it since; nothing was written.
+    """
+    await _let_go(connection, table, key, fence, tries=0, expiries=0, **values)
+
+
+async def give_back(connection: Writing, table: Table, key: UUID | str | int, fence: int, **values: Any) -> None:
+    """Let go of the row with its work undone, so that another worker takes it at once; raises as `finish`."""
+    await _let_go(connection, table, key, fence, **values)
+
+
+async def fail(connection: Writing, table: Table, key: UUID | str | int, fence: int, **values: Any) -> None:
+    """Let go of the row after a failure of its own; raises as `finish`."""
+    await _let_go(connection, table, key, fence, tries=table.c.tries + 1, **values)
+
+
+async def _let_go(connection: Writing, table: Table, key: UUID | str | int, fence: int, **values: Any) -> None:
+    statement = (
+        update(table)
+        .where(_key(table) == key, table.c.fence == fence)
+        .values(lease_owner=null(), lease_until=null(), **values)
+    )
+    if (await connection.execute(statement)).rowcount == 0:
+        raise LeaseLost(f"a row of {table.name} was claimed by another worker")
