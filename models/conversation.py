@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.answer import Answer, Line
-from models.message import InboundMessage, OutboundMessage, Recipient
+from models.message import InboundMessage, MessageKind, OutboundMessage, Recipient
 
 SERVICE_WINDOW = timedelta(hours=24)  # Meta: free-form replies only this long after the user's last message
 ANSWER_DEADLINE = timedelta(seconds=20)  # promise 4: from our 200 to the first reply; a typing indicator lives 25 s
@@ -62,3 +62,15 @@ class ClosedTurn:
     wants_person: bool = False
     language: str = "en"
     step_ms: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step of the road
+
+
+SHORT_PATIENCE = timedelta(milliseconds=200)  # the text looks finished
+LONG_PATIENCE = timedelta(milliseconds=1200)  # people send three lines, not one
+_FINISHED = (".", "?", "!", "…")
+
+
+def patience(message: InboundMessage) -> timedelta:
+    """Say how long to wait for more after this message before answering."""
+    if message.kind is not MessageKind.TEXT:
+        return SHORT_PATIENCE
+    return SHORT_PATIENCE if (message.text or "").rstrip().endswith(_FINISHED) else LONG_PATIENCE

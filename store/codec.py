@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from pydantic import TypeAdapter
 
-from models.message import InboundMessage, OutboundMessage
+from models.message import InboundMessage, OutboundMessage, Recipient, Sender
 from security.keyring import Keyring
 
 Value = TypeVar("Value")
@@ -44,3 +44,17 @@ def as_uuid(text: str | None) -> UUID | None:
         return UUID(text) if text else None
     except ValueError:
         return None
+
+
+def open_recipient(keyring: Keyring, phone: bytes | None, user_id: bytes | None) -> Recipient:
+    """Give where a contact can be reached, from its sealed identities."""
+    return Recipient(
+        phone=keyring.decrypt_text(phone, "contacts.phone") if phone else None,
+        user_id=keyring.decrypt_text(user_id, "contacts.user_id") if user_id else None,
+    )
+
+
+def seal_identity(keyring: Keyring, sender: Sender) -> dict[str, bytes]:
+    """Seal what a sender told of itself, by column of `contacts`; what is absent is left out."""
+    values = {"phone": sender.phone, "user_id": sender.user_id, "name": sender.name}
+    return {column: keyring.encrypt_text(value, f"contacts.{column}") for column, value in values.items() if value}

@@ -1,0 +1,247 @@
+"""What goes out: one sender a number by lease, first in first out per conversation, effectively once.
+
+A row is committed as `sending` with a fresh attempt id before its POST. Whoever finds it so later knows nothing of the
+outcome: it becomes `unknown`, waits for a status that names the attempt, and is sent once more only after that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, exists, func, select, text, update
+
+from models.lifecycle import OUTBOX_STEPS, OutboxState, before
+from models.message import OutboundMessage, Recipient
+from models.tables import conversations, numbers, outbox
+from security.keyring import Keyring
+from store import leases
+from store.codec import OUTBOUND, open_recipient
+from store.database import Database
+
+UNKNOWN_WAIT = timedelta(seconds=60)  # promise 2: how long a status may still name the attempt
+ORDER_WAIT = timedelta(seconds=10)  # promise 3: how long the next row waits for `sent` after the acceptance
+ORPHANED_AFTER = timedelta(seconds=10)  # longer than the POST's own limit: its sender is gone
+RECENT = timedelta(minutes=5)  # attempts that the pair's bucket still feels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedNumber:
+    """A number that is ours to send from until the lease runs out."""
+
+    phone_number_id: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMessage:
+    """The next message of a conversation, not begun yet."""
+
+    id: int
+    phone_number_id: str
+    conversation_id: UUID
+    to: Recipient
+    message: OutboundMessage
+    queued_at: datetime
+    received_at: datetime | None  # of the user's first message, where it answers one
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueReceipt:
+    """A user's message to be shown as read, with a typing indicator where the bot will answer."""
+
+    conversation_id: UUID
+    wamid: str
+    typing: bool
+
+
+# Heads of conversations: nothing earlier is queued, under way or unknown, nor accepted so lately that Meta might turn
+# the order round.
+_HEADS = text("""
+    SELECT DISTINCT ON (mine.conversation_id) mine.*, contacts.phone, contacts.user_id,
+           turns.received_at AS user_wrote_at
+      FROM outbox AS mine
+      JOIN conversations ON conversations.id = mine.conversation_id
+      JOIN contacts ON contacts.id = conversations.contact_id
+      LEFT JOIN turns ON turns.id = mine.turn_id
+     WHERE mine.phone_number_id = :phone_number_id AND mine.state = 'queued' AND mine.due_at <= now()
+       AND NOT EXISTS (
+           SELECT FROM outbox AS earlier
+            WHERE earlier.phone_number_id = mine.phone_number_id AND earlier.conversation_id = mine.conversation_id
+              AND earlier.id < mine.id
+              AND (earlier.state IN ('queued', 'sending', 'unknown')
+                   OR earlier.state = 'accepted' AND earlier.accepted_at > now() - CAST(:order_wait AS interval)))
+     ORDER BY mine.conversation_id, mine.id
+     LIMIT :limit
+""")
+
+# The lease is checked in the same statement that begins the attempts: a sender that was too slow begins nothing.
+_BEGIN = text("""
+    UPDATE outbox SET state = 'sending', attempt_id = gen_random_uuid(), attempts = attempts + 1, sending_at = now()
+      FROM (SELECT FROM numbers WHERE phone_number_id = :phone_number_id AND fence = :fence FOR SHARE) AS held
+     WHERE id = ANY(:ids) AND state = 'queued'
+    RETURNING id, attempt_id
+""")
+
+
+class Outbox:
+    """The sender's view of the store."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        """Share the process's pool and keys."""
+        self._database = database
+        self._keyring = keyring
+
+    async def claim_numbers(self, owner: str, limit: int) -> list[ClaimedNumber]:
+        """Take numbers that have something to send and that nobody sends from."""
+        unfinished = exists().where(
+            outbox.c.phone_number_id == numbers.c.phone_number_id,
+            outbox.c.state.in_(["queued", "sending", "unknown"]),
+        )
+        unread = exists().where(
+            conversations.c.phone_number_id == numbers.c.phone_number_id, conversations.c.unread_wamid.is_not(None)
+        )
+        async with self._database.write() as connection:
+            rows = await leases.claim(
+                connection,
+                numbers,
+                owner=owner,
+                where=numbers.c.stopped_reason.is_(None) & (unfinished | unread),
+                order_by=numbers.c.phone_number_id,
+                limit=limit,
+            )
+        return [ClaimedNumber(phone_number_id=row.phone_number_id, fence=row.fence) for row in rows]
+
+    async def renew(self, owner: str) -> set[str]:
+        """Keep the numbers of this owner; give those that it still has."""
+        async with self._database.write() as connection:
+            return await leases.renew(connection, numbers, owner=owner)
+
+    async def release(self, number: ClaimedNumber) -> None:
+        """Let another sender have the number at once."""
+        async with self._database.write() as connection:
+            await leases.finish(connection, numbers, number.phone_number_id, number.fence)
+
+    async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
+        """Give the next message of each conversation of this number that may be sent now; nothing is begun."""
+        values = {"phone_number_id": phone_number_id, "limit": limit, "order_wait": ORDER_WAIT}
+        async with self._database.read() as connection:
+            rows = (await connection.execute(_HEADS, values)).all()
+        return [self._queued(row) for row in rows]
+
+    async def begin(self, number: ClaimedNumber, ids: Sequence[int]) -> dict[int, UUID]:
+        """Commit that these are being sent; give the attempt id of each that still could be begun."""
+        values = {"phone_number_id": number.phone_number_id, "fence": number.fence, "ids": list(ids)}
+        async with self._database.write() as connection:
+            return {row.id: row.attempt_id for row in await connection.execute(_BEGIN, values)}
+
+    async def postpone(self, key: int, delay: timedelta) -> None:
+        """Keep a message back that has not been begun."""
+        await self._change(key, OutboxState.QUEUED, due_at=func.now() + delay, only=OutboxState.QUEUED)
+
+    async def accepted(self, key: int, wamid: str) -> None:
+        """Note Graph's 200 and its id of the message, unless a status has said more by now."""
+        await self._change(
+            key,
+            OutboxState.ACCEPTED,
+            accepted_at=func.now(),
+            wamid=self._keyring.encrypt_text(wamid, "outbox.wamid"),
+            wamid_digest=self._keyring.blind_index(wamid, "wamid"),
+        )
+
+    async def retry(self, key: int, delay: timedelta, code: int) -> None:
+        """Queue again what Graph is known not to have taken."""
+        await self._change(key, OutboxState.QUEUED, due_at=func.now() + delay, error_code=code)
+
+    async def unknown(self, key: int, code: int | None = None) -> None:
+        """Note that Graph may or may not have taken it."""
+        await self._change(key, OutboxState.UNKNOWN, error_code=code)
+
+    async def failed(self, key: int, code: int | None, reason: str) -> None:
+        """End a message that will never be sent; the reason is Graph's own title or ours."""
+        await self._change(key, OutboxState.FAILED, error_code=code, reason=reason)
+
+    async def stop_number(self, phone_number_id: str, reason: str) -> None:
+        """Send nothing more from this number until someone starts it again."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(numbers).where(numbers.c.phone_number_id == phone_number_id).values(stopped_reason=reason)
+            )
+
+    async def settle_unknown(self, phone_number_id: str) -> int:
+        """Find attempts whose sender is gone, and queue again what no status has named; give how many.
+
+        Those are counted on the row as possible duplicates.
+        """
+        mine = outbox.c.phone_number_id == phone_number_id
+        orphans = (
+            update(outbox)
+            .where(mine, outbox.c.state == "sending", outbox.c.sending_at < func.now() - ORPHANED_AFTER)
+            .values(state="unknown")
+        )
+        overdue = (
+            update(outbox)
+            .where(mine, outbox.c.state == "unknown", outbox.c.sending_at < func.now() - UNKNOWN_WAIT)
+            .values(state="queued", due_at=func.now(), possible_duplicates=outbox.c.possible_duplicates + 1)
+        )
+        async with self._database.write() as connection:
+            await connection.execute(orphans)
+            return (await connection.execute(overdue)).rowcount
+
+    async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, datetime]]:
+        """Give (conversation, time) of the last five minutes' attempts, oldest first: what the buckets still feel."""
+        statement = (
+            select(outbox.c.conversation_id, outbox.c.sending_at)
+            .where(outbox.c.phone_number_id == phone_number_id, outbox.c.sending_at > func.now() - RECENT)
+            .order_by(outbox.c.sending_at)
+        )
+        async with self._database.read() as connection:
+            return [(row.conversation_id, row.sending_at) for row in await connection.execute(statement)]
+
+    async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
+        """Take read receipts that are due; what is taken and not shown is gone, which harms nobody."""
+        due = (
+            select(conversations.c.id, conversations.c.unread_wamid)
+            .where(conversations.c.phone_number_id == phone_number_id, conversations.c.unread_wamid.is_not(None))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).cte("due")
+        statement = (
+            update(conversations)
+            .where(conversations.c.id == due.c.id)
+            .values(unread_wamid=None)
+            .returning(conversations.c.id, due.c.unread_wamid, conversations.c.taken_by)
+        )
+        async with self._database.write() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [
+            DueReceipt(
+                conversation_id=row.id,
+                wamid=self._keyring.decrypt_text(row.unread_wamid, "conversations.unread_wamid"),
+                typing=row.taken_by is None,
+            )
+            for row in rows
+        ]
+
+    async def _change(self, key: int, new: OutboxState, only: OutboxState | None = None, **values: Any) -> None:
+        """Take one legal step; a row that has moved on (a status was quicker) keeps its state and takes the values."""
+        allowed = [only.value] if only else before(OUTBOX_STEPS, new)
+        changed = update(outbox).where(outbox.c.id == key, outbox.c.state.in_(allowed)).values(state=new, **values)
+        late = {name: value for name, value in values.items() if name in ("wamid", "wamid_digest")}
+        async with self._database.write() as connection:
+            if (await connection.execute(changed)).rowcount == 0 and late:
+                await connection.execute(update(outbox).where(outbox.c.id == key).values(**late))
+
+    def _queued(self, row: Row[Any]) -> QueuedMessage:
+        return QueuedMessage(
+            id=row.id,
+            phone_number_id=row.phone_number_id,
+            conversation_id=row.conversation_id,
+            to=open_recipient(self._keyring, row.phone, row.user_id),
+            message=OUTBOUND.open(self._keyring, row.body),
+            queued_at=row.created_at,
+            received_at=row.user_wrote_at,
+            attempts=row.attempts,
+        )

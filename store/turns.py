@@ -1,0 +1,222 @@
+"""One turn, one commit: inbox finished, conversation saved, answer queued, all or nothing."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row, exists, func, insert, select, update
+
+from models.answer import Line, Source, Speaker
+from models.conversation import ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.tables import contacts, conversations, inbox, outbox, tenants, turns
+from security.keyring import Keyring
+from store import leases
+from store.codec import INBOUND, OUTBOUND, open_recipient
+from store.conversations import ClaimedConversation
+from store.database import Database, Reading, Writing
+
+MOST_MESSAGES = 50  # of one turn; more wait for the next
+HISTORY_TURNS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRecord:
+    """A committed turn, for whoever asks why the bot said this."""
+
+    id: UUID
+    received_at: datetime
+    asked: str
+    question: str
+    answer: str | None
+    rung: str | None
+    model: str | None
+    abstained: bool
+    confidence: float | None
+    wants_person: bool
+    sources: tuple[Source, ...]
+    step_ms: dict[str, float]
+
+
+class Turns:
+    """Opens what was claimed, and commits what came of it."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        """Share the process's pool and keys."""
+        self._database = database
+        self._keyring = keyring
+
+    async def open(self, claimed: ClaimedConversation) -> OpenTurn | None:
+        """Gather all that the user wrote since the last answer; None where nothing is left to answer.
+
+        Raises:
+            StoreUnavailable: retryable.
+        """
+        async with self._database.read() as connection:
+            messages = await self._unanswered(connection, claimed.id)
+            if not messages:
+                return None
+            about = await _about(connection, claimed.id)
+            history = await self._history(connection, claimed.id)
+        return OpenTurn(
+            conversation_id=claimed.id,
+            tenant=Tenant(id=about.tenant_id, slug=about.slug, name=about.name, languages=tuple(about.languages)),
+            phone_number_id=about.phone_number_id,
+            recipient=open_recipient(self._keyring, about.phone, about.user_id),
+            messages=messages,
+            history=history,
+            is_with_person=about.taken_by is not None,
+            fence=claimed.fence,
+            claimed_at=claimed.claimed_at,
+        )
+
+    async def close(self, closed: ClosedTurn) -> None:
+        """Commit a turn: exactly the messages of its prompt are finished, never "all up to".
+
+        Raises:
+            LeaseLost: another worker has the conversation; nothing was written.
+            StoreUnavailable: retryable.
+        """
+        turn = closed.turn
+        async with self._database.write() as connection:
+            await leases.hold(connection, conversations, turn.conversation_id, turn.fence)
+            turn_id = await self._keep(connection, closed)
+            await connection.execute(
+                update(inbox)
+                .where(inbox.c.id.in_([message.inbox_id for message in turn.messages]), inbox.c.state == "received")
+                .values(state="answered", turn_id=turn_id)
+            )
+            for reply in closed.replies:
+                await connection.execute(
+                    insert(outbox).values(
+                        phone_number_id=turn.phone_number_id,
+                        conversation_id=turn.conversation_id,
+                        turn_id=turn_id,
+                        body=OUTBOUND.seal(self._keyring, reply),
+                    )
+                )
+            await self._let_go(connection, closed)
+
+    async def nothing_left(self, claimed: ClaimedConversation) -> None:
+        """Let go of a conversation that had nothing to answer."""
+        async with self._database.write() as connection:
+            await leases.hold(connection, conversations, claimed.id, claimed.fence)
+            await leases.finish(connection, conversations, claimed.id, claimed.fence, ready_at=_ready_again(claimed.id))
+
+    async def of_message(self, phone_number_id: str, wamid: str) -> TurnRecord | None:
+        """Give the turn that answered a message; None while it has not been answered."""
+        digests = self._keyring.blind_indexes(wamid, "wamid")
+        statement = (
+            select(turns)
+            .join(inbox, inbox.c.turn_id == turns.c.id)
+            .where(inbox.c.phone_number_id == phone_number_id, inbox.c.wamid_digest.in_(digests))
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return self._record(row) if row is not None else None
+
+    async def _unanswered(self, connection: Reading, conversation_id: UUID) -> tuple[ReceivedMessage, ...]:
+        # By (second of sending, arrival): Meta's timestamps have one second's resolution.
+        statement = (
+            select(inbox.c.id, inbox.c.received_at, inbox.c.body)
+            .where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
+            .order_by(inbox.c.sent_at, inbox.c.id)
+            .limit(MOST_MESSAGES)
+        )
+        return tuple(
+            ReceivedMessage(inbox_id=key, received_at=received_at, message=INBOUND.open(self._keyring, body))
+            for key, received_at, body in await connection.execute(statement)
+        )
+
+    async def _history(self, connection: Reading, conversation_id: UUID) -> tuple[Line, ...]:
+        statement = (
+            select(turns.c.asked, turns.c.answer, turns.c.received_at, turns.c.created_at)
+            .where(turns.c.conversation_id == conversation_id)
+            .order_by(turns.c.created_at.desc())
+            .limit(HISTORY_TURNS)
+        )
+        lines: list[Line] = []
+        for asked, answer, received_at, created_at in reversed((await connection.execute(statement)).all()):
+            text = self._keyring.decrypt_text(asked, "turns.asked")
+            lines.append(Line(speaker=Speaker.USER, text=text, at=received_at))
+            if answer is not None:
+                text = self._keyring.decrypt_text(answer, "turns.answer")
+                lines.append(Line(speaker=Speaker.BUSINESS, text=text, at=created_at))
+        return tuple(lines)
+
+    async def _keep(self, connection: Writing, closed: ClosedTurn) -> UUID:
+        turn, answer, turn_id = closed.turn, closed.answer, uuid4()
+        said = "\n".join(reply.body for reply in closed.replies)
+        asked = "\n".join(message.message.text or "" for message in turn.messages)
+        await connection.execute(
+            insert(turns).values(
+                id=turn_id,
+                conversation_id=turn.conversation_id,
+                asked=self._keyring.encrypt_text(asked, "turns.asked"),
+                question=self._keyring.encrypt_text(closed.question, "turns.question"),
+                answer=self._keyring.encrypt_text(said, "turns.answer") if said else None,
+                language=closed.language,
+                rung=answer.rung.value if answer else None,
+                model=answer.model if answer else None,
+                abstained=bool(answer and answer.abstained),
+                confidence=answer.confidence if answer else None,
+                wants_person=closed.wants_person,
+                sources=[asdict(source) for source in answer.sources] if answer else [],
+                step_ms=dict(closed.step_ms),
+                received_at=turn.messages[0].received_at,
+                claimed_at=turn.claimed_at,
+            )
+        )
+        return turn_id
+
+    async def _let_go(self, connection: Writing, closed: ClosedTurn) -> None:
+        turn = closed.turn
+        changes: dict[str, Any] = {"language": closed.language, "ready_at": _ready_again(turn.conversation_id)}
+        if closed.wants_person:
+            changes["wants_person_since"] = func.coalesce(conversations.c.wants_person_since, func.now())
+        await leases.finish(connection, conversations, turn.conversation_id, turn.fence, **changes)
+
+    def _record(self, row: Row[Any]) -> TurnRecord:
+        opened = self._keyring.decrypt_text
+        return TurnRecord(
+            id=row.id,
+            received_at=row.received_at,
+            asked=opened(row.asked, "turns.asked"),
+            question=opened(row.question, "turns.question"),
+            answer=opened(row.answer, "turns.answer") if row.answer else None,
+            rung=row.rung,
+            model=row.model,
+            abstained=row.abstained,
+            confidence=row.confidence,
+            wants_person=row.wants_person,
+            sources=tuple(Source(**source) for source in row.sources),
+            step_ms=row.step_ms,
+        )
+
+
+def _ready_again(conversation_id: UUID) -> Any:
+    """Due at once while messages are unanswered, else not at all.
+
+    Read after the row was locked: a router that comes later waits for the lock, and then writes its own time.
+    """
+    waiting = exists().where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
+    return select(func.now()).where(waiting).scalar_subquery()
+
+
+async def _about(connection: Reading, conversation_id: UUID) -> Row[Any]:
+    statement = (
+        select(
+            conversations.c.phone_number_id,
+            conversations.c.taken_by,
+            tenants.c.id.label("tenant_id"),
+            tenants.c.slug,
+            tenants.c.name,
+            tenants.c.languages,
+            contacts.c.phone,
+            contacts.c.user_id,
+        )
+        .join(tenants, tenants.c.id == conversations.c.tenant_id)
+        .join(contacts, contacts.c.id == conversations.c.contact_id)
+        .where(conversations.c.id == conversation_id)
+    )
+    return (await connection.execute(statement)).one()
