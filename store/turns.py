@@ -203,7 +203,7 @@ def _ready_again(conversation_id: UUID) -> Any:
     return select(func.now()).where(waiting).scalar_subquery()
 
 
-async def _about(connection: Reading, conversation_id: UUID) -> Row[Any]:
+async def _about(connection: Reading, conversation_id: UUID) -> Any:
     statement = (
         select(
             conversations.c.phone_number_id,

@@ -1,0 +1,182 @@
+"""Passages in Milvus: one collection for each (embedding model, splitter version), the tenant as partition key.
+
+Milvus is derived from Postgres and can always be rebuilt. Searches go through an alias, so that a collection can be
+replaced while questions keep flowing. One client an event loop, made inside it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from pymilvus import AnnSearchRequest, AsyncMilvusClient, DataType, Function, FunctionType, RRFRanker
+from pymilvus.exceptions import MilvusException
+
+from models.errors import SearchUnavailable
+from models.passage import FoundPassage, Passage, Vector
+
+SEARCH_LIMIT_S = 3.0
+WRITE_LIMIT_S = 20.0
+START_LIMIT_S = 30.0
+CANDIDATES = 30  # of each search, before the fusion
+RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
+_MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
+_STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
+ALIAS = "parley_passages"
+
+Result = TypeVar("Result")
+
+
+class MilvusPassages:
+    """The searchable copy of every tenant's passages."""
+
+    def __init__(self, uri: str, token: str, *, model: str, dimension: int, splitter: int) -> None:
+        """Prepare, without connecting.
+
+        Args:
+            uri: of Milvus 2.5 or newer, or of Milvus Lite in server mode.
+            token: empty where the server asks for none.
+            model: name of the embedding model; a collection never mixes two.
+            dimension: of its vectors.
+            splitter: version of the splitter that cut the passages.
+        """
+        self._uri, self._token = uri, token
+        self._dimension = dimension
+        safe = "".join(letter if letter.isalnum() else "_" for letter in model.lower())
+        self.collection = f"parley_{safe}_{splitter}"
+        self._client: AsyncMilvusClient | None = None
+        self._writing = asyncio.Lock()  # Milvus Lite wants writers of one collection one by one
+
+    async def prepare(self) -> None:
+        """Make the collection and its alias where they are missing; safe to repeat, and from several processes.
+
+        Raises:
+            SearchUnavailable: retryable.
+        """
+        client = await self._connected()
+        if not await _limited(client.has_collection(self.collection), START_LIMIT_S):
+            try:
+                await _limited(self._create(client), START_LIMIT_S)
+            except SearchUnavailable:
+                if not await _limited(client.has_collection(self.collection), START_LIMIT_S):
+                    raise  # not merely made by another process meanwhile
+        await _limited(client.load_collection(self.collection), START_LIMIT_S)
+        await _limited(self._point_alias(client), START_LIMIT_S)
+
+    async def search(self, tenant_id: UUID, vector: Vector, text: str, limit: int) -> list[FoundPassage]:
+        """Give this tenant's best passages by rank fusion of dense and BM25 search, best first.
+
+        Raises:
+            SearchUnavailable: retryable.
+        """
+        only = {"expr": "tenant_id == {tenant}", "expr_params": {"tenant": str(tenant_id)}, "limit": CANDIDATES}
+        dense = AnnSearchRequest([list(vector)], "vector", {"metric_type": "COSINE"}, **only)
+        words = AnnSearchRequest([text], "words", {"metric_type": "BM25"}, **only)
+        client = await self._connected()
+        (hits,) = await _limited(
+            client.hybrid_search(ALIAS, [dense, words], RRFRanker(RRF_K), limit, output_fields=_STORED), SEARCH_LIMIT_S
+        )
+        return [_found(hit, vector) for hit in hits]
+
+    async def replace(
+        self, tenant_id: UUID, document_id: UUID, passages: Sequence[Passage], vectors: Sequence[Vector]
+    ) -> None:
+        """Make exactly these the passages of the document; safe to repeat.
+
+        Raises:
+            SearchUnavailable: retryable; a repeat completes it.
+        """
+        rows = [_row(tenant_id, passage, vector) for passage, vector in zip(passages, vectors, strict=True)]
+        client = await self._connected()
+        async with self._writing:
+            if rows:
+                await _limited(client.upsert(ALIAS, rows), WRITE_LIMIT_S)
+            await _limited(
+                self._delete_others(client, tenant_id, document_id, [row["id"] for row in rows]), WRITE_LIMIT_S
+            )
+
+    async def close(self) -> None:
+        """Close the connection; safe twice."""
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.close()
+
+    async def _connected(self) -> AsyncMilvusClient:
+        if self._client is None:
+            try:
+                self._client = AsyncMilvusClient(self._uri, token=self._token, timeout=START_LIMIT_S)
+            except (MilvusException, OSError) as error:
+                raise SearchUnavailable("Milvus does not answer") from error
+        return self._client
+
+    async def _delete_others(
+        self, client: AsyncMilvusClient, tenant_id: UUID, document_id: UUID, kept: Sequence[str]
+    ) -> None:
+        await client.delete(
+            ALIAS,
+            filter="tenant_id == {tenant} and document_id == {document} and id not in {kept}",
+            filter_params={"tenant": str(tenant_id), "document": str(document_id), "kept": list(kept) or [""]},
+        )
+
+    async def _create(self, client: AsyncMilvusClient) -> None:
+        schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=128)
+        schema.add_field("tenant_id", DataType.VARCHAR, max_length=36, is_partition_key=True)
+        schema.add_field("document_id", DataType.VARCHAR, max_length=36)
+        schema.add_field("title", DataType.VARCHAR, max_length=1024)
+        schema.add_field("ordinal", DataType.INT64)
+        schema.add_field("page", DataType.INT64)  # 0: the format has no pages
+        schema.add_field("headings", DataType.JSON)
+        schema.add_field("text", DataType.VARCHAR, max_length=_MOST_BYTES)
+        schema.add_field("context", DataType.VARCHAR, max_length=_MOST_BYTES, enable_analyzer=True)
+        schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._dimension)
+        schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+        schema.add_function(Function("bm25", FunctionType.BM25, ["context"], ["words"]))
+        indexes = client.prepare_index_params()
+        indexes.add_index("vector", index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
+        indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+        await client.create_collection(self.collection, schema=schema, index_params=indexes)
+
+    async def _point_alias(self, client: AsyncMilvusClient) -> None:
+        try:
+            await client.create_alias(self.collection, ALIAS)
+        except MilvusException:
+            await client.alter_alias(self.collection, ALIAS)
+
+
+async def _limited(call: Awaitable[Result], limit_s: float) -> Result:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await call
+    except (MilvusException, TimeoutError, OSError) as error:
+        raise SearchUnavailable("Milvus does not answer in time") from error
+
+
+def _row(tenant_id: UUID, passage: Passage, vector: Vector) -> dict[str, Any]:
+    return {
+        "id": passage.id,
+        "tenant_id": str(tenant_id),
+        "document_id": str(passage.document_id),
+        "title": passage.title,
+        "ordinal": passage.ordinal,
+        "page": passage.page or 0,
+        "headings": list(passage.headings),
+        "text": passage.text,
+        "context": passage.context,
+        "vector": [float(value) for value in vector],
+    }
+
+
+def _found(hit: Any, question: Vector) -> FoundPassage:
+    entity = hit["entity"]
+    passage = Passage(
+        id=hit["id"],
+        document_id=UUID(entity["document_id"]),
+        title=entity["title"],
+        ordinal=entity["ordinal"],
+        text=entity["text"],
+        headings=tuple(entity["headings"]),
+        page=entity["page"] or None,
+    )
+    similarity = sum(a * b for a, b in zip(entity["vector"], question, strict=True))
+    return FoundPassage(passage=passage, score=hit["distance"], similarity=similarity)

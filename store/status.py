@@ -1,0 +1,40 @@
+"""How much waits, for whoever watches: one statement, a few index scans."""
+
+from sqlalchemy import text
+
+from models.status import QueueDepths
+from store.database import Database
+
+_DEPTHS = text("""
+    SELECT (SELECT count(*) FROM inbox WHERE state = 'received') AS inbox_unfinished,
+           (SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0) FROM inbox WHERE state = 'received')
+               AS inbox_oldest_age_s,
+           (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending', 'unknown')) AS outbox_unsent,
+           (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM outbox
+             WHERE state IN ('queued', 'sending', 'unknown')) AS outbox_oldest_age_s,
+           (SELECT count(*) FROM numbers WHERE stopped_reason IS NOT NULL) AS numbers_stopped,
+           (SELECT count(*) FROM documents WHERE state IN ('received', 'removed')) AS documents_waiting,
+           (SELECT count(*) FROM quarantine) AS quarantined,
+           (SELECT count(*) FROM inbox WHERE state = 'buried') AS dead
+""")
+
+
+async def queue_depths(database: Database) -> QueueDepths:
+    """Give what waits now.
+
+    Raises:
+        StoreUnavailable: retryable.
+    """
+    async with database.read() as connection:
+        row = (await connection.execute(_DEPTHS)).one()
+    return QueueDepths(**{name: type_(row._mapping[name]) for name, type_ in QueueDepths.__annotations__.items()})
+
+
+async def can_keep(database: Database) -> None:
+    """Return when a message could be kept right now.
+
+    Raises:
+        StoreUnavailable: retryable.
+    """
+    async with database.write() as connection:
+        await connection.execute(text("SELECT FROM inbox LIMIT 1"))
