@@ -1,0 +1,156 @@
+"""How much of a question a piece of text covers: every word of the question is weighed and looked for.
+
+What a near miss asks for ("to the *moon*", "for *students*") is a rare word that the evidence does not hold, however
+close the topic is; so the words that are *not* covered count as much as those that are.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from knowledge.answering.kinds import Kind, holds
+from knowledge.answering.words import (
+    Word,
+    distance,
+    generic_stems,
+    heard_as,
+    ideas,
+    is_known,
+    is_stopword,
+    mild_stems,
+    nearest,
+    split_words,
+    table_words,
+    typing_errors_allowed,
+    word,
+)
+
+GENERIC_WEIGHT = 0.15
+NUMBER_WEIGHT = 0.5
+MILD_WEIGHT = 0.4
+SAME_IDEA = 0.85
+TYPED_WRONG = 0.9
+COMPOUND = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of the question that may have to be found."""
+
+    word: Word
+    weight: float  # 0 to 1: how much it narrows down what is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What became of the question's words in one text."""
+
+    share: float  # 0 to 1, by weight
+    missing: float  # weight of the heaviest word, times how little of it was found
+
+
+class Bag:
+    """The words of a text, ready to be looked up."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.words = tuple(dict.fromkeys(_word(w, language) for w in split_words(text)))
+        self.texts = frozenset(w.text for w in self.words)
+        self.stems = frozenset(w.stem for w in self.words)
+        self.sounds = frozenset(w.sound for w in self.words)
+        self.ideas = frozenset(i for w in self.words for i in ideas(w, language))
+        self.kinds = frozenset(k for k in (Kind.MONEY, Kind.TIME, Kind.DURATION, Kind.PLACE) if holds(k, text))
+
+
+@lru_cache(maxsize=16384)
+def _word(text: str, language: str) -> Word:
+    return word(text, language)
+
+
+@lru_cache(maxsize=512)
+def bag(text: str, language: str) -> Bag:
+    """Give the bag of a text; the same passages are asked about again and again."""
+    return Bag(text, language)
+
+
+def corrected(question: str, language: str, vocabulary: frozenset[str]) -> str:
+    """Give the question in folded words, typing errors put right by the evidence's vocabulary and our own tables."""
+    return " ".join(_meant(text, language, vocabulary) for text in split_words(question))
+
+
+def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term]:
+    """Give the words to look for, typing errors put right."""
+    found: dict[str, Term] = {}
+    for text in split_words(question):
+        meant = _meant(text, language, vocabulary)
+        if is_stopword(meant, language) or (len(meant) < 2 and not meant.isdigit()):
+            continue
+        form = word(meant, language)
+        found.setdefault(form.stem, Term(form, _weight(form, language)))
+    return list(found.values())
+
+
+def _meant(text: str, language: str, vocabulary: frozenset[str]) -> str:
+    if text in vocabulary or text.isdigit() or is_known(text, language):
+        return text
+    return heard_as(text, language) or nearest(text, vocabulary) or nearest(text, table_words(language)) or text
+
+
+def _weight(form: Word, language: str) -> float:
+    if form.stem in generic_stems(language):
+        return GENERIC_WEIGHT
+    if form.stem in mild_stems(language):
+        return MILD_WEIGHT
+    return NUMBER_WEIGHT if form.text.isdigit() else 1.0
+
+
+def found_in(term: Term, held: Bag, language: str, near: Mapping[str, float] | None = None) -> float:
+    """Tell how surely the text holds the term, 0 to 1.
+
+    Args:
+        near: for a folded word of the question, how close the nearest word of the text is by embedding, 0 to 1.
+    """
+    form = term.word
+    if form.text in held.texts or form.stem in held.stems or (len(form.sound) > 3 and form.sound in held.sounds):
+        return 1.0
+    if _is_typed_wrong(form, held.words):
+        return TYPED_WRONG
+    own = ideas(form, language)
+    if own & held.ideas or _asks_for_held_kind(form.text, held, language):
+        return SAME_IDEA
+    if len(form.text) > 5 and any(len(w) > 4 and (w in form.text or form.text in w) for w in held.texts):
+        return COMPOUND
+    return (near or {}).get(form.text, 0.0)
+
+
+def _is_typed_wrong(form: Word, candidates: Iterable[Word]) -> bool:
+    allowed = typing_errors_allowed(form.text)
+    return allowed > 0 and any(
+        len(w.text) > 3 and w.text[0] == form.text[0] and distance(form.text, w.text, 1) <= 1 for w in candidates
+    )
+
+
+_WORDS_FOR_KINDS: Mapping[Kind, str] = {
+    Kind.MONEY: "price cost precio coste cuesta expensive caro vale fee charge free gratis",
+    Kind.TIME: "hours open close time hora horario abrir day schedule",
+    Kind.DURATION: "tarda dura tiempo duration take last",
+    Kind.PLACE: "located",
+}
+
+
+@lru_cache(maxsize=8)
+def _kinds_by_stem(language: str) -> dict[str, Kind]:
+    return {word(text, language).stem: kind for kind, texts in _WORDS_FOR_KINDS.items() for text in texts.split()}
+
+
+def _asks_for_held_kind(text: str, held: Bag, language: str) -> bool:
+    kind = _kinds_by_stem(language).get(word(text, language).stem)
+    return kind is not None and kind in held.kinds
+
+
+def coverage(wanted: Sequence[Term], held: Bag, language: str, near: Mapping[str, float] | None = None) -> Coverage:
+    """Weigh what the text holds of the question; a question without words to look for is half covered."""
+    total = sum(t.weight for t in wanted)
+    if total == 0:
+        return Coverage(share=0.5, missing=0.0)
+    hits = [(t.weight, found_in(t, held, language, near)) for t in wanted]
+    return Coverage(share=sum(w * hit for w, hit in hits) / total, missing=max(w * (1 - hit) for w, hit in hits))

@@ -1,0 +1,114 @@
+"""What is known of a possible reply before it is trusted: a short row of numbers for `confidence.py`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+
+from knowledge.answering.evidence import Term, bag, coverage
+from knowledge.answering.kinds import MEASURABLE, Kind, holds
+from knowledge.answering.units import Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question, taken apart."""
+
+    language: str
+    kind: Kind
+    terms: tuple[Term, ...]  # of the line itself
+    carried: tuple[Term, ...]  # of earlier questions, where the line leans on them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A unit and how well it fits the question."""
+
+    unit: Unit
+    cosine: float  # of the question and the unit under its heading
+    share: float  # of the question's words that the unit and its heading hold
+    missing: float  # heaviest word that neither holds
+    has_kind: bool
+    same_language: bool
+
+    @property
+    def fit(self) -> float:
+        """Order units of one question; says nothing across questions."""
+        return self.cosine + 0.6 * self.share + 0.2 * self.has_kind + 0.3 * self.same_language - 0.02 * self.unit.rank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What the decision to speak or to abstain is made of; every value is near 0 to 1."""
+
+    cosine: float
+    unit_share: float  # in the best unit with its headings
+    unit_missing: float
+    share: float  # in the reply with its headings
+    missing: float  # in the reply with its headings
+    passage_share: float  # in the whole passage of the best unit
+    passage_missing: float
+    all_missing: float  # in all passages that were found
+    has_kind: float  # asks for a price, a time, ... and the reply holds one
+    lacks_kind: float  # asks for one and the reply holds none
+    yes_no: float
+    similarity: float  # of the question and the best passage
+    foreign: float  # the reply is in another language than the question
+    spanish: float
+    cosine_spanish: float
+
+    def values(self) -> tuple[float, ...]:
+        """Give the row in the order of the fields."""
+        return astuple(self)
+
+
+FEATURE_NAMES = tuple(f.name for f in fields(Features))
+
+
+def score(asked: Asked, unit: Unit, cosine: float, same_language: bool, near: Mapping[str, float]) -> Scored:
+    """Look at one unit."""
+    wanted = (*asked.terms, *asked.carried)
+    held = coverage(wanted, bag(_with_headings(unit), asked.language), asked.language, near)
+    return Scored(
+        unit=unit,
+        cosine=cosine,
+        share=held.share,
+        missing=held.missing,
+        has_kind=_has_kind(asked.kind, unit.text),
+        same_language=same_language,
+    )
+
+
+def _has_kind(kind: Kind, text: str) -> bool:
+    return kind in MEASURABLE and holds(kind, text)
+
+
+def _with_headings(unit: Unit) -> str:
+    return " ".join((unit.found.passage.title, *unit.found.passage.headings, unit.context, unit.text))
+
+
+def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Features:
+    """Give the features of a reply made of these units, best first, out of all the units that were found."""
+    best, language = reply[0], asked.language
+    wanted = (*asked.terms, *asked.carried)
+    in_reply = coverage(wanted, bag(" ".join(_with_headings(s.unit) for s in reply), language), language)
+    in_passage = coverage(wanted, bag(best.unit.found.passage.context, language), language)
+    everywhere = " ".join(dict.fromkeys(u.found.passage.context for u in units))
+    typed = asked.kind in MEASURABLE
+    has_kind = any(s.has_kind for s in reply)
+    spanish = float(language == "es")
+    return Features(
+        cosine=best.cosine,
+        unit_share=max(s.share for s in reply),
+        unit_missing=min(s.missing for s in reply),
+        share=in_reply.share,
+        missing=in_reply.missing,
+        passage_share=in_passage.share,
+        passage_missing=in_passage.missing,
+        all_missing=coverage(wanted, bag(everywhere, language), language).missing,
+        has_kind=float(typed and has_kind),
+        lacks_kind=float(typed and not has_kind),
+        yes_no=float(asked.kind is Kind.YES_NO),
+        similarity=max((u.found.similarity or 0.0) for u in units),
+        foreign=float(not best.same_language),
+        spanish=spanish,
+        cosine_spanish=best.cosine * spanish,
+    )
