@@ -44,6 +44,7 @@ class OpenTurn:
     is_with_person: bool  # a person has taken over: the bot stays silent
     fence: int  # a commit with a smaller number than the conversation's changes nothing
     claimed_at: datetime
+    language: str | None = None  # of the last answer
 
     @property
     def deadline(self) -> datetime:

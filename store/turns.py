@@ -68,6 +68,7 @@ class Turns:
             is_with_person=about.taken_by is not None,
             fence=claimed.fence,
             claimed_at=claimed.claimed_at,
+            language=about.language,
         )
 
     async def close(self, closed: ClosedTurn) -> None:
@@ -208,6 +209,7 @@ async def _about(connection: Reading, conversation_id: UUID) -> Any:
         select(
             conversations.c.phone_number_id,
             conversations.c.taken_by,
+            conversations.c.language,
             tenants.c.id.label("tenant_id"),
             tenants.c.slug,
             tenants.c.name,

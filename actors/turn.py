@@ -1,0 +1,170 @@
+"""The story of an answer: what the user wrote, what the business knows, what we say.
+
+Nothing in here commits or sends; it is given its ports and gives a `ClosedTurn`. No transaction is open meanwhile.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from actors.ports import Answerer, Embedder, PassageIndex
+from knowledge.language import detect
+from knowledge.question import small_talk_reply, standalone
+from knowledge.requests import asks_for_person
+from knowledge.texts import Phrase, say
+from models.answer import Answer, Question, Rung, Speaker
+from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
+from models.errors import MachineFailed
+from models.message import MessageKind, OutboundMessage
+from models.passage import FoundPassage
+from telemetry.metrics import STEP_SECONDS, Step
+
+PASSAGES = 8
+LADDER_RESERVE = timedelta(seconds=3)  # left under the deadline for the rungs below the model
+
+_SILENT = frozenset({MessageKind.REACTION, MessageKind.SYSTEM, MessageKind.EDIT, MessageKind.REVOKE})
+_CANNOT_READ = {
+    MessageKind.AUDIO: Phrase.VOICE_NOT_UNDERSTOOD,
+    MessageKind.IMAGE: Phrase.IMAGE_NOT_UNDERSTOOD,
+    MessageKind.STICKER: Phrase.IMAGE_NOT_UNDERSTOOD,
+}
+
+
+class Stopwatch:
+    """Milliseconds by step, for the turn's record, and the metric of each."""
+
+    def __init__(self) -> None:
+        """Nothing timed yet."""
+        self.step_ms: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: Step) -> Iterator[None]:
+        """Add the block's time to the step's."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.note(step, time.perf_counter() - start)
+
+    def note(self, step: Step, seconds: float) -> None:
+        """Add a time that was measured elsewhere."""
+        self.step_ms[step] = round(self.step_ms.get(step, 0.0) + seconds * 1000, 2)
+        STEP_SECONDS.observe(seconds, step=step)
+
+
+class TurnTaker:
+    """Answers open turns; holds no state between them."""
+
+    def __init__(self, embedder: Embedder, index: PassageIndex, ladder: Sequence[Answerer]) -> None:
+        """Take the ports.
+
+        Args:
+            embedder: for questions.
+            index: the passages of all tenants.
+            ladder: answerers, the best first; below the last stands the holding text.
+        """
+        self._embedder = embedder
+        self._index = index
+        self._ladder = ladder
+
+    async def take(self, turn: OpenTurn, now: datetime) -> ClosedTurn:
+        """Give what the turn comes to; never raises for a neighbour that is away: the ladder has a rung for it."""
+        watch = Stopwatch()
+        watch.note(Step.CLAIM, max((turn.claimed_at - turn.messages[0].received_at).total_seconds(), 0.0))
+        closed = await self._decide(turn, now, watch)
+        return replace(closed, step_ms=watch.step_ms)
+
+    async def _decide(self, turn: OpenTurn, now: datetime, watch: Stopwatch) -> ClosedTurn:
+        asked = said(turn)
+        language = detect(asked, turn.tenant.languages, _last_language(turn))
+        if turn.is_with_person or _is_silent(turn):
+            return ClosedTurn(turn=turn, question=asked, answer=None, language=language)
+        if not asked:
+            return _reply(turn, asked, language, _phrase(_cannot_read(turn), language))
+        if asks_for_person(asked, language, was_offered=_was_offered(turn, language)):
+            return _reply(turn, asked, language, _phrase(Phrase.HANDOFF_ACCEPTED, language), wants_person=True)
+        if (small_talk := small_talk_reply(asked, language)) is not None:
+            return _reply(turn, asked, language, Answer(text=small_talk, rung=Rung.EXTRACT, model="small talk"))
+        question = standalone(asked, turn.history, language)
+        answer = await self._answer(turn, asked, question, language, now, watch)
+        return _reply(turn, question, language, answer, wants_person=answer.rung is Rung.HOLDING)
+
+    async def _answer(
+        self, turn: OpenTurn, asked: str, question: str, language: str, now: datetime, watch: Stopwatch
+    ) -> Answer:
+        # After an outage an old turn is answered late rather than brushed off: it gets a deadline of its own.
+        deadline = max(turn.deadline, now + ANSWER_DEADLINE)
+        try:
+            async with asyncio.timeout((deadline - now).total_seconds()):
+                passages = await self._find(turn, question, watch)
+                return await self._climb_down(
+                    Question(
+                        business=turn.tenant.name,
+                        language=language,
+                        text=asked,
+                        standalone=question,
+                        history=turn.history,
+                        passages=tuple(passages),
+                        deadline=deadline - LADDER_RESERVE,
+                        conversation_id=turn.conversation_id,
+                    ),
+                    watch,
+                )
+        except (MachineFailed, TimeoutError):
+            return Answer(text=say(Phrase.HOLDING, language), rung=Rung.HOLDING, model=Rung.HOLDING)
+
+    async def _find(self, turn: OpenTurn, question: str, watch: Stopwatch) -> list[FoundPassage]:
+        with watch.timed(Step.EMBED):
+            (vector,) = await self._embedder.embed([question])
+        with watch.timed(Step.SEARCH):
+            return await self._index.search(turn.tenant.id, vector, question, PASSAGES)
+
+    async def _climb_down(self, question: Question, watch: Stopwatch) -> Answer:
+        with watch.timed(Step.GENERATE):
+            for answerer in self._ladder[:-1]:
+                try:
+                    return await answerer.answer(question)
+                except MachineFailed:
+                    continue
+            return await self._ladder[-1].answer(question)
+
+
+def said(turn: OpenTurn) -> str:
+    """Give what the user wrote, as lines; reactions and the like say nothing that could be answered."""
+    spoken = [message.message for message in turn.messages if message.message.kind not in _SILENT]
+    return "\n".join(message.text.strip() for message in spoken if message.text and message.text.strip())
+
+
+def _is_silent(turn: OpenTurn) -> bool:
+    return all(message.message.kind in _SILENT for message in turn.messages)
+
+
+def _cannot_read(turn: OpenTurn) -> Phrase:
+    kinds = [message.message.kind for message in turn.messages if message.message.kind not in _SILENT]
+    return _CANNOT_READ.get(kinds[-1], Phrase.UNSUPPORTED)
+
+
+def _last_language(turn: OpenTurn) -> str:
+    return turn.language or turn.tenant.languages[0]
+
+
+def _was_offered(turn: OpenTurn, language: str) -> bool:
+    last = next((line for line in reversed(turn.history) if line.speaker is Speaker.BUSINESS), None)
+    offers = {say(phrase, language) for phrase in (Phrase.ABSTAIN, Phrase.HANDOFF_OFFERED)}
+    return last is not None and any(offer in last.text for offer in offers)
+
+
+def _phrase(phrase: Phrase, language: str) -> Answer:
+    return Answer(text=say(phrase, language), rung=Rung.EXTRACT, model=str(phrase))
+
+
+def _reply(turn: OpenTurn, question: str, language: str, answer: Answer, *, wants_person: bool = False) -> ClosedTurn:
+    # Several lines got one answer: it quotes the last of them, so that the user sees what it answers.
+    quoted = turn.messages[-1].message.wamid if len(turn.messages) > 1 else None
+    reply = OutboundMessage(body=answer.text, reply_to=quoted)
+    return ClosedTurn(
+        turn=turn, question=question, answer=answer, replies=(reply,), wants_person=wants_person, language=language
+    )
