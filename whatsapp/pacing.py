@@ -1,0 +1,175 @@
+"""How fast we may send: a bucket for the number and one for each user, so that Meta never has to tell us.
+
+Pure: `now` is an argument, aware UTC, by one clock. One rule: ask `delay` first, then `take` at the moment of sending.
+Sources: Meta's pages "Throughput" (80 messages a second and number, in and out together) and "About the platform",
+section "Pair rate limits" (one message in 6 seconds to a user, bursts of 45 on credit).
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from whatsapp.limits import NUMBER_MESSAGES_PER_S, PAIR_BURST, PAIR_INTERVAL
+
+SLOWED_FOR: Final = timedelta(minutes=1)  # after a 130429 each message counts double for so long
+
+_SWEEP_FROM = 1024  # users remembered before the first look for those that can be forgotten
+_NONE = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What we allow ourselves, a little less than Meta allows: requests may bunch on their way."""
+
+    number_per_s: float  # steady
+    number_burst: int  # at once; steady and burst of any one second together stay under Meta's limit
+    pair_interval: timedelta = PAIR_INTERVAL
+    pair_burst: int = PAIR_BURST - 1
+
+    @classmethod
+    def within(cls, limit_per_s: float = NUMBER_MESSAGES_PER_S) -> "Rate":
+        """95 % of a number's limit, a tenth of it as burst: 68 a second and 8 at once of Meta's 80."""
+        burst = max(int(limit_per_s * 0.1), 1)
+        return cls(number_per_s=max(limit_per_s * 0.95 - burst, limit_per_s * 0.5), number_burst=burst)
+
+
+class Bucket:
+    """A token bucket kept as one instant: when it would be full again (the GCRA of ATM networks).
+
+    A message costs one token; a token comes back every `interval`; `burst` of them fit in.
+    """
+
+    __slots__ = ("_burst", "_debt", "_full_at", "_interval")
+
+    def __init__(self, *, interval: timedelta, burst: int, full_at: datetime, debt: timedelta = _NONE) -> None:
+        """`debt` is how far `take` may go below empty, as the time that refilling that takes."""
+        self._interval = interval
+        self._burst = burst
+        self._full_at = full_at
+        self._debt = debt
+
+    def wait(self, now: datetime) -> timedelta:
+        """How long until one token is there; zero if it is."""
+        return max(self._missing(now) - self._interval * (self._burst - 1), _NONE)
+
+    def take(self, now: datetime, count: int = 1) -> None:
+        """Take tokens, also such as are not there, down to the allowed debt."""
+        lowest = self._interval * self._burst + self._debt
+        self._full_at = now + min(self._missing(now) + self._interval * count, lowest)
+
+    def is_full(self, now: datetime) -> bool:
+        return self._missing(now) == _NONE
+
+    def has_half(self, now: datetime) -> bool:
+        return self._missing(now) <= self._interval * (self._burst // 2)
+
+    def _missing(self, now: datetime) -> timedelta:
+        """The time to full. A clock that was set back must not block for as long: the bucket then counts as empty."""
+        missing = self._full_at - now
+        most = self._interval * self._burst + self._debt
+        if missing > most:
+            self._full_at = now + most
+            return most
+        return max(missing, _NONE)
+
+
+class Pacer:
+    """The pace of one number and of everybody it writes to.
+
+    Memory is bounded: a user is forgotten when their bucket is full, which at a steady pace leaves some 400 of them.
+    """
+
+    def __init__(self, rate: Rate, *, now: datetime) -> None:
+        """A pacer that has sent nothing: every bucket is full."""
+        self._rate = rate
+        self._number = _number_bucket(rate, full_at=now)
+        self._pairs: dict[Hashable, Bucket] = {}
+        self._sweep_at = _SWEEP_FROM
+        self._slow_until = now
+
+    @classmethod
+    def rebuilt(cls, rate: Rate, attempts: Iterable[tuple[Hashable, datetime]], *, now: datetime) -> "Pacer":
+        """The pacer of a sender that takes over from another.
+
+        The users' buckets are replayed; the number's starts empty, since what its last sender did in the last second
+        may not be known to the end.
+
+        Args:
+            attempts: (user, when) of what was sent in the last `history_needed(rate)`, oldest first.
+        """
+        pacer = cls(rate, now=now)
+        for pair, at in attempts:
+            pacer._pair(pair, at).take(at)
+        pacer._forget_full(now)
+        pacer._number.take(now, rate.number_burst)
+        return pacer
+
+    def delay(self, pair: Hashable, now: datetime) -> timedelta:
+        """How long this user's next message has to wait; zero if it may go now."""
+        return max(self._number.wait(now), self.pair_delay(pair, now))
+
+    def number_delay(self, now: datetime) -> timedelta:
+        """How long anything has to wait for the number; look at this before at many users."""
+        return self._number.wait(now)
+
+    def pair_delay(self, pair: Hashable, now: datetime) -> timedelta:
+        """How long this user's bucket alone asks to wait."""
+        known = self._pairs.get(pair)
+        return known.wait(now) if known else _NONE
+
+    def take(self, pair: Hashable, now: datetime) -> None:
+        """Note that a message to this user goes out now."""
+        self._number.take(now, self._cost(now))
+        self._pair(pair, now).take(now)
+        if len(self._pairs) >= self._sweep_at:
+            self._forget_full(now)
+
+    def take_if_spare(self, now: datetime) -> bool:
+        """Whether a read receipt or typing indicator may go now; it is then counted. The first to be dropped.
+
+        Whether Meta counts them is not documented, so we do; the user's bucket is not touched.
+        """
+        if not self._number.has_half(now):
+            return False
+        self._number.take(now, self._cost(now))
+        return True
+
+    def count_inbound(self, count: int, now: datetime) -> None:
+        """Note messages that came in: Meta counts both ways. At most one second of sending is given up for them."""
+        self._number.take(now, count)
+
+    def slow_down(self, now: datetime) -> None:
+        """After a 130429: nothing for a moment, then half the pace for a minute."""
+        self._number.take(now, self._rate.number_burst)
+        self._slow_until = now + SLOWED_FOR
+
+    @property
+    def pairs_remembered(self) -> int:
+        """Users whose bucket is kept."""
+        return len(self._pairs)
+
+    def _cost(self, now: datetime) -> int:
+        # A clock that was set back ends the slow minute rather than stretch it.
+        return 2 if now < self._slow_until <= now + SLOWED_FOR else 1
+
+    def _pair(self, pair: Hashable, now: datetime) -> Bucket:
+        known = self._pairs.get(pair)
+        if known is None:
+            known = Bucket(interval=self._rate.pair_interval, burst=self._rate.pair_burst, full_at=now)
+            self._pairs[pair] = known
+        return known
+
+    def _forget_full(self, now: datetime) -> None:
+        self._pairs = {pair: bucket for pair, bucket in self._pairs.items() if not bucket.is_full(now)}
+        self._sweep_at = max(2 * len(self._pairs), _SWEEP_FROM)
+
+
+def history_needed(rate: Rate) -> timedelta:
+    """How far back attempts still matter: the time in which an empty bucket of a user fills."""
+    return rate.pair_interval * rate.pair_burst
+
+
+def _number_bucket(rate: Rate, *, full_at: datetime) -> Bucket:
+    interval = timedelta(seconds=1) / rate.number_per_s
+    return Bucket(interval=interval, burst=rate.number_burst, full_at=full_at, debt=timedelta(seconds=1))
