@@ -1,0 +1,124 @@
+"""Answers conversations: claims those that are due, takes each turn, commits what came of it."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from uuid import UUID
+
+from actors.keeper import Keeper
+from actors.loop import Loop
+from actors.ports import ConversationClaims, Routing, TurnStore
+from actors.turn import TurnTaker
+from knowledge.texts import Phrase, say
+from models.conversation import ClosedTurn
+from models.errors import LeaseLost, ParleyError
+from models.message import OutboundMessage
+from store.conversations import ClaimedConversation
+from telemetry.metrics import ABSTENTIONS, LEASES_LOST, PERSON_REQUESTS, ROWS_BURIED, TURNS, Step, timed
+
+logger = logging.getLogger(__name__)
+
+MOST_AT_ONCE = 32  # turns of one worker; they wait for models, not for the processor
+DRAIN_GRACE_S = 25.0  # the longest turn; Serve gives a worker 40 s
+
+
+class ConversationWorker:
+    """One replica's worth of answering."""
+
+    def __init__(
+        self, owner: str, routing: Routing, claims: ConversationClaims, turns: TurnStore, taker: TurnTaker
+    ) -> None:
+        """Take the ports; `owner` is this worker's unique name on its leases."""
+        self._owner = owner
+        self._routing = routing
+        self._claims = claims
+        self._turns = turns
+        self._taker = taker
+        self._keeper: Keeper[UUID] = Keeper("conversation", lambda: claims.renew(owner), most=MOST_AT_ONCE)
+        self._loop = Loop("conversation", self._step)
+
+    def start(self) -> None:
+        """Begin to claim."""
+        self._loop.start()
+        self._keeper.loop.start()
+
+    async def drain(self) -> None:
+        """Claim nothing more, finish what is under way or give it back."""
+        await self._loop.drain()
+        await self._keeper.drain(DRAIN_GRACE_S)
+
+    def status(self) -> dict[str, object]:
+        """Tell operators how it is."""
+        return {**self._loop.status(), "turns_under_way": self._keeper.held}
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """What must be alive."""
+        return (self._loop, self._keeper.loop)
+
+    async def _step(self) -> bool:
+        with timed(Step.ROUTE):
+            routed = await self._routing.route()
+        if self._keeper.free == 0:
+            return False
+        claims = await self._claims.claim(self._owner, self._keeper.free)
+        for claimed in claims:
+            self._keeper.begin(claimed.id, self._work(claimed))
+        return bool(routed or claims)
+
+    async def _work(self, claimed: ClaimedConversation) -> None:
+        try:
+            await self._answer(claimed)
+        except LeaseLost:
+            LEASES_LOST.add(1, loop="conversation")
+        except asyncio.CancelledError:
+            await self._undo(claimed, failed=False)
+            raise
+        except Exception as error:  # a turn's own failure must not end the worker
+            expected = isinstance(error, ParleyError) and error.retryable
+            logger.log(
+                logging.WARNING if expected else logging.ERROR,
+                "turn failed",
+                extra={"conversation": str(claimed.id)},
+                exc_info=None if expected else error,
+            )
+            await self._undo(claimed, failed=not expected)
+
+    async def _answer(self, claimed: ClaimedConversation) -> None:
+        turn = await self._turns.open(claimed)
+        if turn is None:
+            await self._turns.nothing_left(claimed)
+        elif claimed.is_worn_out:
+            language = turn.language or turn.tenant.languages[0]
+            await self._claims.bury(claimed, "failed too often", OutboundMessage(body=say(Phrase.HOLDING, language)))
+            ROWS_BURIED.add(len(turn.messages), queue="inbox")
+        else:
+            closed = await self._taker.take(turn, datetime.now(UTC))
+            with timed(Step.COMMIT):
+                await self._turns.close(closed)
+            _count(closed)
+
+    async def _undo(self, claimed: ClaimedConversation, *, failed: bool) -> None:
+        """Let go of the row; where even that fails, its lease runs out by itself."""
+        try:
+            await (self._claims.fail(claimed) if failed else self._claims.give_back(claimed))
+        except ParleyError:
+            logger.info("could not give a conversation back", extra={"conversation": str(claimed.id)})
+
+
+def _count(closed: ClosedTurn) -> None:
+    answer = closed.answer
+    TURNS.add(1, rung=answer.rung if answer else "silent")
+    if answer is not None and answer.abstained:
+        ABSTENTIONS.add(1)
+    if closed.wants_person:
+        PERSON_REQUESTS.add(1)
+    logger.info(
+        "turn answered",
+        extra={
+            "conversation": str(closed.turn.conversation_id),
+            "rung": answer.rung if answer else "silent",
+            "messages": len(closed.turn.messages),
+            "step_ms": dict(closed.step_ms),
+        },
+    )

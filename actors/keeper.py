@@ -1,0 +1,65 @@
+"""Keeps what a worker has claimed: renews its leases, and ends the work on what was lost."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
+
+from actors.loop import Loop
+from store.leases import RENEW_EVERY
+from telemetry.metrics import LEASES_LOST
+
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Keeper(Generic[Key]):
+    """The tasks of one worker, each on a claimed row."""
+
+    def __init__(self, name: str, renew: Callable[[], Awaitable[set[Key]]], *, most: int) -> None:
+        """Hold up to `most` rows; `renew` gives the keys that are still ours."""
+        self.name = name
+        self._renew = renew
+        self._most = most
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self.loop = Loop(f"{name} leases", self._keep, pause=RENEW_EVERY)
+
+    @property
+    def free(self) -> int:
+        """How many more rows may be claimed."""
+        return self._most - len(self._tasks)
+
+    @property
+    def held(self) -> int:
+        """How many rows are being worked on."""
+        return len(self._tasks)
+
+    def begin(self, key: Key, work: Coroutine[Any, Any, None]) -> None:
+        """Work on a claimed row; the work must not raise."""
+        task = asyncio.create_task(work, name=f"{self.name} work")
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._tasks.pop(key, None) if self._tasks.get(key) is task else None)
+
+    async def drain(self, grace_s: float) -> None:
+        """Let the work finish for a while, then cancel it: its coroutine gives the row back."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.loop.drain()
+
+    async def _keep(self) -> bool:
+        if not self._tasks:
+            return False
+        before = set(self._tasks)
+        ours = await self._renew()
+        for key in before - ours:
+            task = self._tasks.get(key)
+            if task is not None and not task.done():
+                LEASES_LOST.add(1, loop=self.name)
+                logger.warning("lease lost while working", extra={"loop": self.name})
+                task.cancel()
+        return False
