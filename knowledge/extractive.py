@@ -143,7 +143,7 @@ def _language_of(unit: Unit, default: str) -> str:
 def _preselect(asked: Asked, units: Sequence[Unit]) -> list[Unit]:
     if len(units) <= MOST_EMBEDDED:
         return list(units)
-    scored = [score(asked, u, 0.0, _language_of(u, asked.language) == asked.language, {}) for u in units]
+    scored = [score(asked, u, 0.0, _language_of(u, asked.language) == asked.language) for u in units]
     scored.sort(key=lambda s: s.fit, reverse=True)
     return [s.unit for s in scored[:MOST_EMBEDDED]]
 
@@ -151,7 +151,7 @@ def _preselect(asked: Asked, units: Sequence[Unit]) -> list[Unit]:
 def _compose(asked: Asked, units: Sequence[Unit], candidates: Sequence[Unit], vectors: NDArray[np.float32]) -> Draft:
     cosines = vectors[1:] @ vectors[0]
     scored = [
-        score(asked, u, float(c), _language_of(u, asked.language) == asked.language, {})
+        score(asked, u, float(c), _language_of(u, asked.language) == asked.language)
         for u, c in zip(candidates, cosines, strict=True)
     ]
     scored.sort(key=lambda s: s.fit, reverse=True)

@@ -5,20 +5,19 @@ from collections.abc import Mapping
 
 from knowledge.answering.features import Features
 
-BIAS = 1.81
+BIAS = 6.38
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 2.30,
-    "unit_share": 0.91,
-    "unit_missing": -1.26,
-    "share": 0.72,
-    "missing": -1.41,
-    "passage_share": 0.89,
-    "passage_missing": -0.05,
-    "all_missing": -2.68,
-    "yes_no": 0.11,
-    "similarity": 0.52,
-    "spanish": -0.14,
-    "cosine_spanish": 0.43,
+    "cosine": 0.29,
+    "unit_share": 0.66,
+    "unit_missing": -2.08,
+    "share": 0.57,
+    "missing": -2.22,
+    "passage_share": 0.64,
+    "all_missing": -3.88,
+    "has_kind": -0.98,
+    "yes_no": -1.03,
+    "similarity": 0.11,
+    "cosine_spanish": -0.15,
 }
 THRESHOLD = 0.5
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from knowledge.answering.calendar import is_spanned, spanned
 from knowledge.answering.kinds import Kind, holds
 from knowledge.answering.words import (
     Word,
     distance,
     generic_stems,
+    grammar_words,
     heard_as,
     ideas,
     is_known,
@@ -31,6 +33,7 @@ MILD_WEIGHT = 0.4
 SAME_IDEA = 0.85
 TYPED_WRONG = 0.9
 COMPOUND = 0.7
+SPANNED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Bag:
         self.stems = frozenset(w.stem for w in self.words)
         self.sounds = frozenset(w.sound for w in self.words)
         self.ideas = frozenset(i for w in self.words for i in ideas(w, language))
+        self.spanned = spanned(text)
         self.kinds = frozenset(k for k in (Kind.MONEY, Kind.TIME, Kind.DURATION, Kind.PLACE) if holds(k, text))
 
 
@@ -92,7 +96,13 @@ def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term
 def _meant(text: str, language: str, vocabulary: frozenset[str]) -> str:
     if text in vocabulary or text.isdigit() or is_known(text, language):
         return text
-    return heard_as(text, language) or nearest(text, vocabulary) or nearest(text, table_words(language)) or text
+    return (
+        heard_as(text, language)
+        or nearest(text, grammar_words(language), swaps_only=True)
+        or nearest(text, vocabulary)
+        or nearest(text, table_words(language))
+        or text
+    )
 
 
 def _weight(form: Word, language: str) -> float:
@@ -103,15 +113,13 @@ def _weight(form: Word, language: str) -> float:
     return NUMBER_WEIGHT if form.text.isdigit() else 1.0
 
 
-def found_in(term: Term, held: Bag, language: str, near: Mapping[str, float] | None = None) -> float:
-    """Tell how surely the text holds the term, 0 to 1.
-
-    Args:
-        near: for a folded word of the question, how close the nearest word of the text is by embedding, 0 to 1.
-    """
+def found_in(term: Term, held: Bag, language: str) -> float:
+    """Tell how surely the text holds the term, 0 to 1."""
     form = term.word
     if form.text in held.texts or form.stem in held.stems or (len(form.sound) > 3 and form.sound in held.sounds):
         return 1.0
+    if is_spanned(form.text, held.spanned):
+        return SPANNED
     if _is_typed_wrong(form, held.words):
         return TYPED_WRONG
     own = ideas(form, language)
@@ -119,7 +127,7 @@ def found_in(term: Term, held: Bag, language: str, near: Mapping[str, float] | N
         return SAME_IDEA
     if len(form.text) > 5 and any(len(w) > 4 and (w in form.text or form.text in w) for w in held.texts):
         return COMPOUND
-    return (near or {}).get(form.text, 0.0)
+    return 0.0
 
 
 def _is_typed_wrong(form: Word, candidates: Iterable[Word]) -> bool:
@@ -147,10 +155,10 @@ def _asks_for_held_kind(text: str, held: Bag, language: str) -> bool:
     return kind is not None and kind in held.kinds
 
 
-def coverage(wanted: Sequence[Term], held: Bag, language: str, near: Mapping[str, float] | None = None) -> Coverage:
+def coverage(wanted: Sequence[Term], held: Bag, language: str) -> Coverage:
     """Weigh what the text holds of the question; a question without words to look for is half covered."""
     total = sum(t.weight for t in wanted)
     if total == 0:
         return Coverage(share=0.5, missing=0.0)
-    hits = [(t.weight, found_in(t, held, language, near)) for t in wanted]
+    hits = [(t.weight, found_in(t, held, language)) for t in wanted]
     return Coverage(share=sum(w * hit for w, hit in hits) / total, missing=max(w * (1 - hit) for w, hit in hits))

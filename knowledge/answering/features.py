@@ -1,11 +1,13 @@
 """What is known of a possible reply before it is trusted: a short row of numbers for `confidence.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 
 from knowledge.answering.evidence import Term, bag, coverage
 from knowledge.answering.kinds import MEASURABLE, Kind, holds
 from knowledge.answering.units import Unit
+
+_FRAGMENT = 25  # characters; what is shorter mostly says nothing by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,11 @@ class Features:
     share: float  # in the reply with its headings
     missing: float  # in the reply with its headings
     passage_share: float  # in the whole passage of the best unit
-    passage_missing: float
     all_missing: float  # in all passages that were found
     has_kind: float  # asks for a price, a time, ... and the reply holds one
-    lacks_kind: float  # asks for one and the reply holds none
     yes_no: float
     similarity: float  # of the question and the best passage
-    foreign: float  # the reply is in another language than the question
-    spanish: float
-    cosine_spanish: float
+    cosine_spanish: float  # the same cosine, for Spanish only: an English-centred embedder says less there
 
     def values(self) -> tuple[float, ...]:
         """Give the row in the order of the fields."""
@@ -63,10 +61,10 @@ class Features:
 FEATURE_NAMES = tuple(f.name for f in fields(Features))
 
 
-def score(asked: Asked, unit: Unit, cosine: float, same_language: bool, near: Mapping[str, float]) -> Scored:
+def score(asked: Asked, unit: Unit, cosine: float, same_language: bool) -> Scored:
     """Look at one unit."""
     wanted = (*asked.terms, *asked.carried)
-    held = coverage(wanted, bag(_with_headings(unit), asked.language), asked.language, near)
+    held = coverage(wanted, bag(_with_headings(unit), asked.language), asked.language)
     return Scored(
         unit=unit,
         cosine=cosine,
@@ -92,9 +90,7 @@ def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Fe
     in_reply = coverage(wanted, bag(" ".join(_with_headings(s.unit) for s in reply), language), language)
     in_passage = coverage(wanted, bag(best.unit.found.passage.context, language), language)
     everywhere = " ".join(dict.fromkeys(u.found.passage.context for u in units))
-    typed = asked.kind in MEASURABLE
     has_kind = any(s.has_kind for s in reply)
-    spanish = float(language == "es")
     return Features(
         cosine=best.cosine,
         unit_share=max(s.share for s in reply),
@@ -102,13 +98,9 @@ def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Fe
         share=in_reply.share,
         missing=in_reply.missing,
         passage_share=in_passage.share,
-        passage_missing=in_passage.missing,
         all_missing=coverage(wanted, bag(everywhere, language), language).missing,
-        has_kind=float(typed and has_kind),
-        lacks_kind=float(typed and not has_kind),
+        has_kind=float(has_kind),
         yes_no=float(asked.kind is Kind.YES_NO),
         similarity=max((u.found.similarity or 0.0) for u in units),
-        foreign=float(not best.same_language),
-        spanish=spanish,
-        cosine_spanish=best.cosine * spanish,
+        cosine_spanish=best.cosine * (language == "es"),
     )

@@ -65,8 +65,9 @@ _ASKED: tuple[tuple[Kind, str], ...] = (
     (Kind.PERSON, r"\bwho\b|\bquien(?:es)?\b"),
     (
         Kind.TIME,
-        r"\bwhen\b|\bwhat time|\b(?:un)?till? when|\bhow (?:late|early)|\bhours\b|\bcuando\b|\bque h?oras?\b"
-        r"|\bhorarios?\b|\bhasta cuando|\bque dias?\b|\b(?:which|what) days?\b",
+        r"(?:^|[.?!,;] ?|\b(?:and|so|hi|hello|until|till|since) )when\b|\bwhen (?:do|does|is|are|can|will|did|should)\b"
+        r"|(?:^|[.?!,;¿] ?|\b(?:y|hasta|desde|para) )¿?cuando\b|\bwhat time|\bhow (?:late|early)|\bhours\b"
+        r"|\bque h?oras?\b|\bhorarios?\b|\bque dias?\b|\b(?:which|what) days?\b",
     ),
     (Kind.WAY, r"\bhow (?:do|can|could|should|to)\b|\bcomo\b|\bde que (?:forma|manera)"),
     (

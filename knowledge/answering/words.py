@@ -77,12 +77,16 @@ def mild_stems(language: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8)
+def grammar_words(language: str) -> tuple[str, ...]:
+    """Give the words of grammar that are long enough to be misspelt."""
+    words = GRAMMAR.get(language, frozenset()) | GENERIC.get(language, frozenset())
+    return tuple(sorted(w for w in words if len(w) > 3))
+
+
+@lru_cache(maxsize=8)
 def table_words(language: str) -> tuple[str, ...]:
-    """Give the words that a misspelt one may have meant: grammar first, then what customers ask about."""
-    grammar = GRAMMAR.get(language, frozenset()) | GENERIC.get(language, frozenset())
-    return tuple(sorted(w for w in grammar if len(w) > 3)) + tuple(
-        sorted({w for idea in IDEAS for w in idea if len(w) > 4})
-    )
+    """Give the words that customers ask about, whatever their language."""
+    return tuple(sorted({w for idea in IDEAS for w in idea if len(w) > 4}))
 
 
 @lru_cache(maxsize=8)
@@ -90,7 +94,9 @@ def by_sound(language: str) -> dict[str, str]:
     """Give our tables' words by their sound, for Spanish as it is heard ("balen" for "valen")."""
     if language != "es":
         return {}
-    return {_sound(w): w for w in (*table_words(language), "hora", "hasta", "hay") if len(w) > 2}
+    return {
+        _sound(w): w for w in (*grammar_words(language), *table_words(language), "hora", "hasta", "hay") if len(w) > 2
+    }
 
 
 def heard_as(text: str, language: str) -> str | None:
@@ -144,12 +150,18 @@ def typing_errors_allowed(text: str) -> int:
     return 1 if len(text) < 8 else 2
 
 
-def nearest(text: str, vocabulary: Iterable[str]) -> str | None:
-    """Give the word of the vocabulary that was probably meant by a misspelt one, or None."""
+def nearest(text: str, vocabulary: Iterable[str], swaps_only: bool = False) -> str | None:
+    """Give the word of the vocabulary that was probably meant by a misspelt one, or None.
+
+    Args:
+        swaps_only: letters may be lost, doubled or swapped but not replaced: "parque" is no slip for "porque".
+    """
     allowed = typing_errors_allowed(text)
     best, best_distance = None, allowed + 1
     for candidate in vocabulary:
         if len(candidate) < 4 or (candidate[0] != text[0] and _sound(candidate)[:2] != _sound(text)[:2]):
+            continue
+        if swaps_only and len(candidate) == len(text) and sorted(candidate) != sorted(text):
             continue
         edits = distance(text, candidate, allowed)
         if edits < best_distance:
