@@ -22,7 +22,7 @@ JsonObject: TypeAlias = dict[str, Any]
 _INTERACTIVE = frozenset({OutboundKind.BUTTONS, OutboundKind.LIST, OutboundKind.LINK})
 _DETAILS_CHARS = 300
 # What Graph quotes back may be a number, a wamid, a user id, or the token itself ("Malformed access token ...").
-_PERSONAL = re.compile(r"wamid\.\S+|\b[A-Z]{2}\.(?:ENT\.)?\w{5,}|\+?[0-9][0-9 ()\-]{5,}[0-9]|[A-Za-z0-9]{25,}")
+_PERSONAL = re.compile(r"wamid\.\S+|\b[A-Z]{2}\.(?:ENT\.)?\w{5,}|\+?[0-9][0-9 ()\-]{5,}[0-9]|[\w\-]{25,}")
 
 
 def to_graph(message: OutboundMessage, to: Recipient, attempt_id: str) -> JsonObject:
