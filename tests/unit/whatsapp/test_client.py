@@ -30,7 +30,7 @@ NUMBER, TOKEN = "700000000000001", "EAAB-a-token-that-nobody-may-see"
 ANA = Recipient(phone="15550100101")
 HELLO = OutboundMessage(body="Hello")
 ACCEPTED = answer(200, {"messaging_product": "whatsapp", "messages": [{"id": "wamid.1"}]})
-SHORT = timedelta(seconds=0.3)
+SHORT = timedelta(seconds=0.5)
 
 
 async def token_for(_: str) -> str:

@@ -259,6 +259,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_no_json_value_makes_it_raise(payload: Any) -> None:
     updates = parse_updates(payload)
@@ -271,7 +272,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] + [place for key, child in children for place in places(child, (*path, key))]
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_a_story_broken_anywhere_never_raises_nor_hides_a_number(data: st.DataObject) -> None:
     broken = {"body": story(data.draw(st.sampled_from(all_stories())))}
@@ -326,6 +327,7 @@ def test_what_is_no_json_is_a_bad_payload(body: bytes) -> None:
         decode_body(body)
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_no_bytes_make_decoding_raise_anything_else(body: bytes) -> None:
     with suppress(BadPayload):

@@ -35,11 +35,11 @@ class CountedTokens:
         self.tokens -= 1
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     burst=st.integers(1, 50),
     interval_s=st.sampled_from([0.0125, 1.0, 6.0]),
-    pauses=st.lists(st.floats(0, 30), min_size=1, max_size=150),
+    pauses=st.lists(st.just(0.0) | st.floats(0, 0.1) | st.floats(0, 30), min_size=1, max_size=150),
 )
 def test_a_bucket_waits_as_long_as_counted_tokens_do(burst: int, interval_s: float, pauses: list[float]) -> None:
     bucket = Bucket(interval=timedelta(seconds=interval_s), burst=burst, full_at=START)
@@ -65,12 +65,12 @@ def send_all(pacer: Pacer, pairs: list[str], pauses: list[float]) -> list[dateti
     return times
 
 
-@settings(max_examples=50)
-@given(st.lists(st.floats(0, 0.1), min_size=100, max_size=400))
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0, 0, 0, 0, 0.001, 0.02, 0.5]), min_size=100, max_size=400))
 def test_no_second_ever_holds_more_than_meta_allows_a_number(pauses: list[float]) -> None:
     times = send_all(Pacer(META, now=START), [f"user {n}" for n in range(len(pauses))], pauses)
-    for first in times:
-        assert sum(first <= time < first + timedelta(seconds=1) for time in times) <= NUMBER_MESSAGES_PER_S
+    for first, one_too_many in zip(times, times[NUMBER_MESSAGES_PER_S:], strict=False):
+        assert one_too_many - first >= timedelta(seconds=1)
 
 
 def test_a_number_keeps_up_a_steady_pace_of_85_percent() -> None:
@@ -94,7 +94,7 @@ def test_one_user_never_slows_another() -> None:
     assert pacer.delay("Ben", START) == timedelta()
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     pauses=st.lists(st.floats(0, 4), min_size=60, max_size=120),
     handover=st.integers(1, 59),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import BadPayload, GraphRefused
@@ -236,6 +236,7 @@ def test_numbers_ids_and_tokens_that_graph_quotes_are_struck_out(quoted: str) ->
     assert (str(refused), refused.details) == ("Graph refused with code 190: Malformed [...] here", "see [...]")
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(),
