@@ -19,7 +19,7 @@ SAME_FACTS = [
     ("faro-y-ruta", "preguntas-frecuentes.md", ["faq.md", "rental-terms.docx"]),
     ("faro-y-ruta", "precios.csv", ["prices.csv"]),
     ("clock-museum", "guia-de-visita.html", ["visitor-guide.md"]),
-    ("clock-museum", "tarifas.docx", ["tickets.csv"]),
+    ("clock-museum", "tarifas.docx", ["tickets.csv", "visitor-guide.md"]),
     ("clock-museum", "coleccion.md", ["collection.pdf", "visitor-guide.md"]),
 ]
 
