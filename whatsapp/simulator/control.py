@@ -259,6 +259,8 @@ class ControlApi:
                 except TimeoutError:
                     yield ": still here\n\n"
                     continue
+                if event.name == "bye":
+                    return
                 yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.body)}\n\n"
 
     def _user(self, reference: str) -> User:

@@ -36,8 +36,12 @@ class EventHub:
             self._put(watcher, event)
 
     def close(self) -> None:
-        """Send all watchers home; safe twice."""
+        """Send all watchers home for good; safe twice."""
         self.is_closed = True
+        self.drop_watchers()
+
+    def drop_watchers(self) -> None:
+        """End all streams; pages come back and ask for what they missed."""
         for watcher in self._watchers:
             self._put(watcher, Event(self.last_id, "bye", {}))
 
