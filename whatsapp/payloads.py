@@ -101,6 +101,8 @@ def _text(message: OutboundMessage) -> tuple[str, JsonObject]:
 def _buttons(message: OutboundMessage) -> tuple[str, JsonObject]:
     _check_length("body", message.body, limits.BUTTONS_BODY_CHARS)
     _check_choices(message.choices, limits.BUTTONS_MAX, limits.BUTTON_ID_CHARS, limits.BUTTON_TITLE_CHARS)
+    if len({choice.title for choice in message.choices}) < len(message.choices):
+        raise _bad("two buttons have the same title")
     buttons = [{"type": "reply", "reply": {"id": choice.id, "title": choice.title}} for choice in message.choices]
     return _interactive("button", message, {"buttons": buttons})
 

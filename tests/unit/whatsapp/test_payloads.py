@@ -18,6 +18,7 @@ from whatsapp.payloads import (
     read_receipt,
     to_graph,
 )
+from whatsapp.simulator.outbound_rules import check_outbound
 
 ANA = Recipient(phone="15550100101", user_id="US.1000000000000000101")
 YES, NO = Choice(id="yes", title="Yes"), Choice(id="no", title="No")
@@ -123,6 +124,7 @@ def choices(count: int) -> tuple[Choice, ...]:
         (replace(BUTTONS, choices=choices(3)), replace(BUTTONS, choices=choices(4))),
         (BUTTONS, replace(BUTTONS, choices=())),
         (BUTTONS, replace(BUTTONS, choices=(YES, YES))),
+        (BUTTONS, replace(BUTTONS, choices=(YES, replace(YES, id="no")))),
         (
             replace(BUTTONS, choices=(Choice(id="x" * 256, title="x" * 20),)),
             replace(BUTTONS, choices=(Choice(id="x" * 257, title="x"),)),
@@ -154,6 +156,29 @@ def test_metas_limits_are_kept_to_the_last_character(within: OutboundMessage, be
     with pytest.raises(GraphRefused) as refused:
         to_graph(beyond, ANA, "attempt-1")
     assert (refused.value.code, refused.value.http_status) == (BAD_PARAMETER, 0)
+
+
+LARGEST = Choice(id="x" * 200, title="x" * 20, description="x" * 72)
+
+
+@pytest.mark.parametrize("to", [ANA, Recipient(user_id=ANA.user_id)])
+@pytest.mark.parametrize(
+    "message",
+    [
+        OutboundMessage(body="x" * 4096, reply_to="wamid.1"),
+        replace(BUTTONS, header="x" * 60, footer="x" * 60, body="x" * 1024, choices=(LARGEST, YES, NO)),
+        replace(LIST, body="x" * 4096, choices=(LARGEST, *choices(9))),
+        replace(LINK, body="x" * 1024, choices=(LARGEST,)),
+        replace(IMAGE, body="x" * 1024),
+        replace(IMAGE, media_type="audio", body="", is_voice=True),
+        replace(IMAGE, media_type="document", media_id=None, url="https://shop.example/a.pdf", filename="a.pdf"),
+        TEMPLATE,
+        REACTION,
+        replace(REACTION, body=""),
+    ],
+)
+def test_the_other_side_takes_our_largest_messages(message: OutboundMessage, to: Recipient) -> None:
+    check_outbound(to_graph(message, to, "x" * 512))
 
 
 @pytest.mark.parametrize(
