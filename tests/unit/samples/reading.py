@@ -1,8 +1,7 @@
-"""The samples as plain text, read here independently of `knowledge/`, and facts compared as samples/README.md tells."""
+"""The samples as plain text, read here without the splitting and the search that answers go through."""
 
 import csv
 import re
-import unicodedata
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -13,12 +12,20 @@ import pypdfium2
 import yaml
 from selectolax.lexbor import LexborHTMLParser
 
+from knowledge.evaluate import normalised
+from knowledge.golden import GoldenQuestion, read_golden
+
 SAMPLES = Path(__file__).parents[3] / "samples"
 BUSINESSES = ("faro-y-ruta", "clock-museum")
 
 
-def questions(business: str) -> list[dict[str, Any]]:
-    """The golden questions of a business, in the order of the file."""
+def questions(business: str) -> tuple[GoldenQuestion, ...]:
+    """The golden questions of a business, as the evaluation reads them."""
+    return read_golden(SAMPLES / business / "golden.yaml")
+
+
+def written(business: str) -> list[dict[str, Any]]:
+    """The same as they stand in the file, with the fields that the evaluation does not read."""
     return list(yaml.safe_load((SAMPLES / business / "golden.yaml").read_text(encoding="utf-8"))["questions"])
 
 
@@ -46,25 +53,9 @@ def text_of(path: Path) -> str:
             return path.read_text(encoding="utf-8").replace("**", "")
 
 
-def normalised(text: str) -> str:
-    """Capitals, accents, dashes, quotes and spaces made equal."""
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    bare = re.sub(r"[\u2010-\u2015\u2212]", "-", bare)
-    bare = bare.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'})
-    bare = re.sub(r"\s+", " ", bare)
-    bare = re.sub(r" ?- ?", "-", bare)
-    return re.sub(r"(?<=\d) (?=[€%](?!\d))|(?<=(?<!\d)€) (?=\d)", "", bare)
-
-
-def contains(text: str, phrase: str) -> bool:
-    """Whether the phrase stands in a normalised text, not as a part of a longer word or number."""
-    wanted = re.escape(normalised(phrase))
-    return re.search(rf"(?<![\w])(?<!\d[.,:]){wanted}(?!\w)(?![.,:]\d)", text) is not None
-
-
-def states(text: str, fact: str | dict[str, list[str]]) -> bool:
-    """Whether a normalised text holds one alternative of a golden question."""
-    return contains(text, fact) if isinstance(fact, str) else all(contains(text, part) for part in fact["all"])
+def mentions(text: str, phrase: str) -> bool:
+    """Whether the phrase stands in a normalised text as whole words."""
+    return re.search(rf"(?<!\w){re.escape(normalised(phrase))}(?!\w)", text) is not None
 
 
 def _docx_text(path: Path) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
+from knowledge.evaluate import normalised
 from samples.make_documents import make_document
-from tests.unit.samples.reading import SAMPLES, documents, normalised, text_of
+from tests.unit.samples.reading import SAMPLES, documents, text_of
 
 SOURCES = sorted(SAMPLES.glob("*/sources/*.md"))
 AMOUNT = re.compile(r"(?<![\d.,])\d[\d.,:]*\d|\d")
