@@ -51,7 +51,10 @@ class RequestScope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        # Serve always sends an id along, and puts it on the response itself.
+        headers = _HEADERS if request_id == given else {**_HEADERS, "x-request-id": request_id}
         scope.setdefault("state", {})["request_id"] = request_id
         has_started = False
 
@@ -59,7 +62,7 @@ class RequestScope:
             nonlocal has_started
             if message["type"] == "http.response.start":
                 has_started = True
-                MutableHeaders(scope=message).update({**_HEADERS, "x-request-id": request_id})
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         with following(request_id=request_id):
@@ -69,8 +72,3 @@ class RequestScope:
                 logger.exception("request failed", extra={"path": scope["path"]})
                 if not has_started:
                     await problem(request_id, scope["path"], 500)(scope, receive, send_with_headers)
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex

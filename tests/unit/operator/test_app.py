@@ -73,7 +73,7 @@ async def test_errors_are_problem_details_with_the_request_id() -> None:
         missing = await client.get("/nothing", headers={"X-Request-Id": "no good id\t"})
         wrong_method = await client.post("/healthz")
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["x-request-id"] == "abc-12345"
+    assert "x-request-id" not in answer.headers, "Serve repeats an id that came with the request"
     assert answer.json() == {
         "type": "about:blank",
         "title": "Unauthorized",
