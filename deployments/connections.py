@@ -1,0 +1,88 @@
+"""The connections of one replica, made inside its event loop from its own reading of the environment."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from knowledge.split import SPLITTER_VERSION
+
+from deployments.embedding.artifact import MODEL_NAME
+from deployments.embedding.runner import DIMENSION
+from deployments.settings import Settings, read_settings
+from security.keyring import Keyring
+from store.accounts import Accounts
+from store.database import Database
+from store.passages import MilvusPassages
+from telemetry import logs
+from telemetry.metrics import export_through_ray
+from whatsapp.client import GraphClient, GraphOptions
+
+TOKEN_LIFE_S = 30.0  # how long a replaced access token may still be used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """What most replicas need."""
+
+    settings: Settings
+    keyring: Keyring
+    database: Database
+
+    @classmethod
+    def open(cls, name: str, *, pool_size: int = 5) -> "Connections":
+        """Read the settings, set up logs and metrics, prepare the pool; nothing connects yet."""
+        settings = read_settings()
+        configure_logs(settings, name)
+        export_through_ray()
+        database = Database(database_url(settings), name=name, pool_size=pool_size)
+        return cls(settings=settings, keyring=settings.keyring, database=database)
+
+    def passages(self) -> MilvusPassages:
+        """Give the search index, not prepared yet."""
+        return MilvusPassages(
+            self.settings.milvus_uri or "",
+            self.settings.milvus_token.get_secret_value(),
+            model=MODEL_NAME,
+            dimension=DIMENSION,
+            splitter=SPLITTER_VERSION,
+        )
+
+    def graph(self) -> GraphClient:
+        """Give a client of the Graph API for all numbers."""
+        options = GraphOptions(base_url=self.settings.graph_url, version=self.settings.graph_version)
+        return GraphClient(cached_token(Accounts(self.database, self.keyring)), options)
+
+
+def database_url(settings: Settings) -> str:
+    """Give the URL; the embedded server's stands in the environment that the owner made."""
+    return settings.database_url.get_secret_value() if settings.database_url else ""
+
+
+def configure_logs(settings: Settings, name: str) -> None:
+    """Write JSON lines to a file of this process under the home."""
+    folder = settings.root / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    logs.configure(settings.log_level, file=folder / f"{name}-{os.getpid()}.jsonl")
+    logging.getLogger(__name__).info("replica starts", extra={"room": name})
+
+
+def worker_name(kind: str) -> str:
+    """Give a name for leases that no other process has."""
+    return f"{kind}@{socket.gethostname()}:{os.getpid()}:{time.time_ns():x}"
+
+
+def cached_token(accounts: Accounts) -> Callable[[str], Awaitable[str]]:
+    """Give access tokens by number, read again after half a minute."""
+    known: dict[str, tuple[float, str]] = {}
+
+    async def token_for(phone_number_id: str) -> str:
+        read_at, token = known.get(phone_number_id, (-TOKEN_LIFE_S, ""))
+        if time.monotonic() - read_at > TOKEN_LIFE_S:
+            token = await accounts.access_token(phone_number_id)
+            known[phone_number_id] = (time.monotonic(), token)
+        return token
+
+    return token_for

