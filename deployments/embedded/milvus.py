@@ -1,0 +1,144 @@
+"""The embedded Milvus Lite in server mode, on 127.0.0.1: it has no password, so it may listen nowhere else.
+
+It writes its log of changes at every batch but leaves it to the operating system when that reaches the disk: a killed
+process loses nothing, a power cut may. Passages can be rebuilt from PostgreSQL.
+"""
+
+import logging
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from pymilvus import MilvusClient
+from pymilvus.exceptions import MilvusException
+
+from deployments.embedded.processes import RunFolder, RunRecord, end, environment_of, find, instance_of
+from deployments.embedded.server import Say, has_ended, last_line, launch, trim_log, wait_until
+from models.errors import SearchUnavailable, WrongSetting
+
+logger = logging.getLogger(__name__)
+
+_HOST = "127.0.0.1"
+_START_S = 120
+_STOP_S = 20
+
+
+class EmbeddedMilvus:
+    """See `EmbeddedServer`. Without `port`, a free one is chosen at each start; with one, that or none."""
+
+    name = "milvus"
+
+    def __init__(self, home: Path, port: int | None = None, *, say: Say = logger.info) -> None:
+        self._home = home.resolve()
+        self._port = port
+        self._say = say
+        self._log = self._home / "logs" / "milvus.log"
+        self._runs = RunFolder(self._home)
+        self._child: psutil.Process | None = None  # kept so that it is reaped
+
+    def start(self) -> str:
+        """Give a URI for pymilvus, once the server answers there."""
+        uri = self._adopt()
+        if uri is None:
+            self.stop()
+            uri = f"http://{_HOST}:{self._free_port()}"
+            self._launch(uri)
+            if not wait_until(lambda: self._is_ready(uri), _START_S, self._say, "Milvus is loading its data"):
+                raise SearchUnavailable(f"Milvus was not ready after {_START_S} s; see {self._log}.")
+        return uri
+
+    def is_alive(self) -> bool:
+        """Whether the server takes connections."""
+        trim_log(self._log)
+        self._reap()
+        record = self._runs.read(self.name)
+        return record is not None and _accepts(_port_of(record.address))
+
+    def stop(self) -> None:
+        """End the server; what it has acknowledged is on its way to the disk already."""
+        end(self.processes(), grace_s=_STOP_S)
+        self._reap()
+        self._runs.remove(self.name)
+
+    def processes(self) -> list[psutil.Process]:
+        """Give the servers of this home's data; there is more than one only while something is wrong."""
+        return [process for process in find(instance_of(self._home)) if self._serves_ours(process)]
+
+    def _adopt(self) -> str | None:
+        """Take over a server whose owner has died, if it answers and is where the settings want it."""
+        self._reap()
+        record = self._runs.read(self.name)
+        process = record.process() if record else None
+        if record is None or process is None or not self._serves_ours(process):
+            return None
+        if self._port not in (None, _port_of(record.address)) or not _answers(record.address):
+            return None
+        return record.address
+
+    def _serves_ours(self, process: psutil.Process) -> bool:
+        try:
+            command = process.cmdline()
+        except (psutil.Error, OSError):
+            return False
+        return "milvus_lite" in command and str(self._data) in command
+
+    @property
+    def _data(self) -> Path:
+        return self._home / "milvus"
+
+    def _free_port(self) -> int:
+        """Give a port on which nobody listens. gRPC would share a taken one silently, by SO_REUSEPORT."""
+        with socket.socket() as probe:
+            try:
+                probe.bind((_HOST, self._port or 0))
+            except OSError as error:
+                raise WrongSetting(
+                    f"Port {self._port} for Milvus is taken: stop its owner or choose another."
+                ) from error
+            port: int = probe.getsockname()[1]
+            return port
+
+    def _launch(self, uri: str) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        where = ["--data-dir", str(self._data), "--host", _HOST, "--port", str(_port_of(uri))]
+        self._child = launch(
+            [sys.executable, "-P", "-m", "milvus_lite", "server", *where],
+            log=self._log,
+            cwd=self._data,
+            environment=environment_of(self._home),
+        )
+        with suppress(psutil.NoSuchProcess):  # it ended at once; the wait that follows says why
+            self._runs.write(self.name, RunRecord.of(self._child.pid, uri))
+
+    def _is_ready(self, uri: str) -> bool:
+        if self._child is not None and has_ended(self._child):
+            self._child = None
+            raise SearchUnavailable(f"Milvus did not start: {last_line(self._log)}")
+        return _accepts(_port_of(uri)) and _answers(uri)
+
+    def _reap(self) -> None:
+        if self._child is not None and has_ended(self._child):
+            self._child = None
+
+
+def _port_of(uri: str) -> int:
+    return int(uri.rpartition(":")[2])
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as client:
+        client.settimeout(2)
+        return client.connect_ex((_HOST, port)) == 0
+
+
+def _answers(uri: str) -> bool:
+    """A client connects at its first call only, so one call is made."""
+    try:
+        client = MilvusClient(uri, timeout=5)
+        client.list_collections(timeout=5)
+        client.close()
+    except MilvusException:
+        return False
+    return True

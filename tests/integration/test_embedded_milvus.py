@@ -1,0 +1,148 @@
+"""The embedded Milvus Lite under what really happens to it: killed owners, crashes, taken ports, pids of others."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from pymilvus import MilvusClient
+
+from deployments.embedded.milvus import EmbeddedMilvus
+from deployments.embedded.processes import find, instance_of, is_running
+from models.errors import WrongSetting
+
+pytestmark = pytest.mark.milvus
+
+ROOT = Path(__file__).resolve().parents[2]
+OWNER = """
+import sys, signal
+from pathlib import Path
+from deployments.embedded.milvus import EmbeddedMilvus
+print(EmbeddedMilvus(Path(sys.argv[1])).start(), flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    home = tmp_path / "my home"
+    home.mkdir()
+    yield home
+    EmbeddedMilvus(home).stop()
+    assert find(instance_of(home)) == []
+
+
+def write(uri: str) -> None:
+    client = MilvusClient(uri, timeout=10)
+    client.create_collection("notes", dimension=4, timeout=10)
+    client.insert("notes", [{"id": 7, "vector": [0.5, 0.5, 0.5, 0.5]}], timeout=10)
+    client.close()
+
+
+def read(uri: str) -> list[int]:
+    client = MilvusClient(uri, timeout=10)
+    rows = client.query("notes", filter="id >= 0", output_fields=["id"], timeout=10)
+    client.close()
+    return [row["id"] for row in rows]
+
+
+def test_it_listens_on_the_loopback_address_only(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    server.start()
+    listening = [socket.laddr.ip for process in server.processes() for socket in process.net_connections("tcp")]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_what_was_written_is_there_after_stop_and_start(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    write(server.start())
+    server.stop()
+    assert not server.is_alive()
+    assert server.processes() == []
+    assert read(server.start()) == [7]
+
+
+def test_a_server_whose_owner_was_killed_is_taken_over(home: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", OWNER, home], stdout=subprocess.PIPE, env=environment) as owner:
+        assert owner.stdout is not None
+        uri = owner.stdout.readline().decode().strip()
+        write(uri)
+        owner.send_signal(signal.SIGKILL)
+    heir = EmbeddedMilvus(home)
+    before = [process.pid for process in heir.processes()]
+    assert heir.start() == uri
+    assert [process.pid for process in heir.processes()] == before
+    assert read(uri) == [7]
+
+
+def test_a_killed_server_is_noticed_and_comes_back_with_the_data(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    write(server.start())
+    for process in server.processes():
+        process.kill()
+        process.wait(10)
+    assert not server.is_alive()
+    assert read(server.start()) == [7]
+
+
+def test_a_server_without_a_record_is_ended_before_another_opens_its_data(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    write(server.start())
+    (home / "run" / "milvus.json").unlink()
+    assert read(EmbeddedMilvus(home).start()) == [7]
+    assert len(server.processes()) == 1
+
+
+def test_a_record_that_names_somebody_elses_process_is_not_believed(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    write(server.start())
+    record = json.loads((home / "run" / "milvus.json").read_text())
+    server.stop()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        for started_at in (record["started_at"], psutil.Process(stranger.pid).create_time()):
+            fake = {**record, "pid": stranger.pid, "started_at": started_at}
+            (home / "run" / "milvus.json").write_text(json.dumps(fake))
+            assert not server.is_alive()
+            assert read(server.start()) == [7]
+            server.stop()
+        assert is_running(psutil.Process(stranger.pid))
+        stranger.kill()
+
+
+def test_a_taken_port_that_the_user_chose_is_one_sentence(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(WrongSetting, match=f"^Port {port} for Milvus is taken: [^.]+[.]$"):
+            EmbeddedMilvus(home, port).start()
+
+
+def test_a_free_port_is_chosen_when_the_last_one_is_taken(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    uri = server.start()
+    write(uri)
+    server.stop()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(uri.rpartition(":")[2])))
+        taken.listen()
+        assert server.start() != uri
+        assert read(server.start()) == [7]
+
+
+def test_a_server_on_another_port_than_the_one_now_wanted_is_moved(home: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    write(EmbeddedMilvus(home).start())
+    uri = EmbeddedMilvus(home, port).start()
+    assert uri == f"http://127.0.0.1:{port}"
+    assert read(uri) == [7]
