@@ -1,23 +1,25 @@
-"""From features to the probability that a reply holds what was asked for: a logistic regression of a few weights."""
+"""From features to the probability that a reply holds what was asked for: a logistic regression of a few weights.
+
+Fitted (ridge 0.5, classes weighted alike, the bias set where both kinds of error are equally rare) on the halves `fit`
+of the two businesses in `samples/` and on three more written for it: a veterinary clinic, a hotel and an invoicing
+program, 161 questions in English and Spanish. Replies whose retrieval had failed were left out.
+"""
 
 import math
 from collections.abc import Mapping
 
 from knowledge.answering.features import Features
 
-BIAS = 6.38
+BIAS = 5.78
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 0.29,
-    "unit_share": 0.66,
-    "unit_missing": -2.08,
-    "share": 0.57,
-    "missing": -2.22,
-    "passage_share": 0.64,
-    "all_missing": -3.88,
-    "has_kind": -0.98,
+    "cosine": 0.21,
+    "unit_share": 0.89,
+    "unit_missing": -2.56,
+    "passage_share": 0.46,
+    "passage_missing": -1.68,
+    "all_missing": -3.93,
+    "has_kind": -0.76,
     "yes_no": -1.03,
-    "similarity": 0.11,
-    "cosine_spanish": -0.15,
 }
 THRESHOLD = 0.5
 

@@ -1,7 +1,7 @@
 """What is known of a possible reply before it is trusted: a short row of numbers for `confidence.py`."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 
 from knowledge.answering.evidence import Term, bag, coverage
 from knowledge.answering.kinds import MEASURABLE, Kind, holds
@@ -44,21 +44,11 @@ class Features:
     cosine: float
     unit_share: float  # in the best unit with its headings
     unit_missing: float
-    share: float  # in the reply with its headings
-    missing: float  # in the reply with its headings
     passage_share: float  # in the whole passage of the best unit
+    passage_missing: float
     all_missing: float  # in all passages that were found
-    has_kind: float  # asks for a price, a time, ... and the reply holds one
+    has_kind: float  # asks for a price, a time, ... and the unit that covers most holds one
     yes_no: float
-    similarity: float  # of the question and the best passage
-    cosine_spanish: float  # the same cosine, for Spanish only: an English-centred embedder says less there
-
-    def values(self) -> tuple[float, ...]:
-        """Give the row in the order of the fields."""
-        return astuple(self)
-
-
-FEATURE_NAMES = tuple(f.name for f in fields(Features))
 
 
 def score(asked: Asked, unit: Unit, cosine: float, same_language: bool) -> Scored:
@@ -87,20 +77,17 @@ def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Fe
     """Give the features of a reply made of these units, best first, out of all the units that were found."""
     best, language = reply[0], asked.language
     wanted = (*asked.terms, *asked.carried)
-    in_reply = coverage(wanted, bag(" ".join(_with_headings(s.unit) for s in reply), language), language)
-    in_passage = coverage(wanted, bag(best.unit.found.passage.context, language), language)
+    fullest = max(reply, key=lambda s: s.share)
+    in_passage = coverage(wanted, bag(fullest.unit.found.passage.context, language), language)
     everywhere = " ".join(dict.fromkeys(u.found.passage.context for u in units))
-    has_kind = any(s.has_kind for s in reply)
+    is_measurable = asked.kind in MEASURABLE
     return Features(
         cosine=best.cosine,
-        unit_share=max(s.share for s in reply),
-        unit_missing=min(s.missing for s in reply),
-        share=in_reply.share,
-        missing=in_reply.missing,
+        unit_share=fullest.share,
+        unit_missing=fullest.missing,
         passage_share=in_passage.share,
+        passage_missing=in_passage.missing,
         all_missing=coverage(wanted, bag(everywhere, language), language).missing,
-        has_kind=float(has_kind),
+        has_kind=float(is_measurable and fullest.has_kind),
         yes_no=float(asked.kind is Kind.YES_NO),
-        similarity=max((u.found.similarity or 0.0) for u in units),
-        cosine_spanish=best.cosine * (language == "es"),
     )

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     TIME = "time"  # of the day or the week, or a date
     DURATION = "duration"
     COUNT = "count"
+    FREQUENCY = "frequency"
     PLACE = "place"
     CONTACT = "contact"
     PERSON = "person"
@@ -21,7 +22,7 @@ class Kind(StrEnum):
     OPEN = "open"  # anything else
 
 
-MEASURABLE = frozenset({Kind.MONEY, Kind.TIME, Kind.DURATION, Kind.COUNT, Kind.PLACE, Kind.CONTACT})
+MEASURABLE = frozenset({Kind.MONEY, Kind.TIME, Kind.DURATION, Kind.COUNT, Kind.FREQUENCY, Kind.PLACE, Kind.CONTACT})
 
 _DAY = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|lunes|martes|miercoles|jueves|viernes|sabados?"
@@ -39,6 +40,7 @@ _NUMBER = (
 
 # First match wins, so what is narrower stands first.
 _ASKED: tuple[tuple[Kind, str], ...] = (
+    (Kind.FREQUENCY, r"\bhow (?:often|frequent|many times)|\bcada cuanto|\bcon que frecuencia|\bcuantas veces"),
     (
         Kind.DURATION,
         r"\bhow (?:long|soon|fast|quick)|\bhow many (?:\w+ )?(?:minutes|hours|days|weeks|months|years)"
@@ -92,6 +94,10 @@ _HELD: dict[Kind, re.Pattern[str]] = {
     ),
     Kind.DURATION: re.compile(
         rf"\b(?:{_NUMBER})(?:-| )(?:\w+ )?(?:{_UNIT})\b|\bsame day\b|\bmismo dia\b|\bnext day\b|\b24/7\b|\bhalf a day\b"
+    ),
+    Kind.FREQUENCY: re.compile(
+        r"\b(?:every|each|once|twice|times|daily|weekly|monthly|yearly|annual|annually|hourly|cada|todos los|todas las"
+        r"|una vez|veces|diari[oa]|semanal|mensual|anual|al (?:dia|mes|ano)|a la semana)\b"
     ),
     Kind.COUNT: re.compile(rf"\b(?:{_NUMBER})\b|\d"),
     Kind.PLACE: re.compile(

@@ -14,7 +14,7 @@ _ABBREVIATION = re.compile(
 _ROW_LINE = re.compile(r"^[^\s:][^:.!?]{0,60}: \S")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
-_WRAPPED_LINE = 60  # characters
+_WRAPPED_LINE = 50  # characters
 _LONGEST_ROW = 380  # characters: a row is quoted whole, so it must fit into a reply
 
 
