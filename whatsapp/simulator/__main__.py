@@ -66,13 +66,23 @@ def read_token(path: Path | None) -> str | None:
 def open_port(host: str, port: int) -> socket.socket:
     """The listening socket; ends the program with one sentence where the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # named by its protocol, else asyncio leaves TCP_NODELAY unset and answers wait 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         sys.exit(f"simulator: cannot listen on {host}:{port} ({error.strerror}); choose another --port")
     return listener
+
+
+class _Server(uvicorn.Server):
+    """Sends the open chat pages home first: their event streams would never end by themselves."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        events: EventHub = self.config.app.state.exchange.events  # type: ignore[union-attr]
+        asyncio.get_running_loop().call_soon_threadsafe(events.close)
 
 
 def main() -> None:
@@ -92,25 +102,13 @@ def main() -> None:
     hint = f" (asks for the token in {arguments.control_token_file})" if token else ""
     sys.stdout.write(f"Chat page: {url}/{hint}\nGraph API: {url}\n")
     sys.stdout.flush()
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options, listener))
-
-
-class _Server(uvicorn.Server):
-    """Sends the open chat pages home first: their event streams would never end by themselves."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        events: EventHub = self.config.app.state.exchange.events  # type: ignore[union-attr]
-        asyncio.get_running_loop().call_soon_threadsafe(events.close)
-
-
-async def _serve(options: SimulatorOptions, listener: socket.socket) -> None:
-    app = create_app(options)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+    server = _Server(
+        uvicorn.Config(
+            create_app(options), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+        )
     )
-    await _Server(config).serve(sockets=[listener])
+    with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,23 +29,44 @@ VERIFY_TOKEN = "verify-me"
 DISPLAY = "+1 555-078-3881"
 
 
-@asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    """The app's address while it is served from this loop."""
-    listener = socket.socket()
+class _Server(uvicorn.Server):
+    """Starts and stops at once; the real one looks up ten times a second."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1))
+        self.is_up = asyncio.Event()
+        self.is_over = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self.is_up.set()
+        await self.is_over.wait()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals are the test runner's
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio then sets TCP_NODELAY
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
+    return listener
+
+
+@asynccontextmanager
+async def serving(*apps: Any) -> AsyncIterator[list[str]]:
+    """The addresses of the apps while they are served from this loop."""
+    listeners = [_listener() for _ in apps]
+    servers = [_Server(app) for app in apps]
+    async with asyncio.TaskGroup() as group:
+        for server, listener in zip(servers, listeners, strict=True):
+            group.create_task(server.serve(sockets=[listener]))
+        for server in servers:
+            await server.is_up.wait()
+        try:
+            yield [f"http://127.0.0.1:{listener.getsockname()[1]}" for listener in listeners]
+        finally:
+            for server in servers:
+                server.is_over.set()
 
 
 @dataclass
@@ -152,8 +173,7 @@ async def wire(**options: Any) -> AsyncIterator[Wire]:
     business = Business()
     app = create_app(SimulatorOptions(**{"sent_after_s": 0.0, "delivered_after_s": 0.01, **options}))
     async with (
-        serving(business.app()) as business_url,
-        serving(app) as url,
+        serving(business.app(), app) as (business_url, url),
         SimulatorClient(url, control_token=options.get("control_token")) as control,
         httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as graph,
     ):

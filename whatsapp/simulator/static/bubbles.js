@@ -37,7 +37,12 @@ function quote(message, names, acts) {
   const who = message.quoted.by === "user" ? "You" : names.business;
   const text = message.quoted.text || kindName(message.quoted.kind);
   return el("button", { type: "button", class: `quote ${message.quoted.by === "user" ? "of-me" : ""}`, onclick: () => acts.jump(message.reply_to) },
-    el("b", {}, who), el("span", {}, text));
+    el("b", {}, who), el("span", {}, ...withoutLinks(text)));
+}
+
+// A quote is a button, and a button may hold no link.
+function withoutLinks(text) {
+  return formatted(text).map((node) => (node.nodeName === "A" ? node.textContent : node));
 }
 
 function meta(message) {
