@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 
 from deployments.generation.options import ModelOptions
@@ -90,27 +90,21 @@ class Generator:
         affinity = str(question.conversation_id) if question.conversation_id else None
         while budget >= FEWEST_PROMPT_TOKENS:
             messages = build_prompt(question, budget, self._guess_tokens)
-            try:
-                reply = await self._call(messages, max_tokens=self._max_reply_tokens, affinity=affinity)
-            except TooLong:
-                budget //= 2
-                continue
-            self._learn(messages, reply.prompt_tokens)
-            return reply
+            outcome = await self._call(messages, max_tokens=self._max_reply_tokens, affinity=affinity)
+            if isinstance(outcome, EngineReply):
+                self._learn(messages, outcome.prompt_tokens)
+                return outcome
+            budget //= 2
         raise ModelUnavailable("The model's context is too small for a prompt with evidence.")
 
-    async def _call(self, messages: Sequence[ChatMessage], *, max_tokens: int, affinity: str | None) -> EngineReply:
+    async def _call(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, affinity: str | None
+    ) -> EngineReply | TooLong:
         plain = [{"role": message.role, "content": message.content} for message in messages]
         handle = self._engine.options(session_id=affinity) if affinity else self._engine
         try:
             response = handle.reply.remote(plain, max_tokens, TEMPERATURE)
             return await _until_done(response)
-        except TooLong:
-            raise
-        except RayTaskError as error:
-            if isinstance(error.cause, TooLong):
-                raise TooLong(*error.cause.args) from error
-            raise ModelUnavailable("The engine failed on a request.") from error
         except (RayError, RayServeException, RuntimeError) as error:
             raise ModelUnavailable("No engine replica answered.") from error
 
@@ -149,10 +143,10 @@ def llm_parts(model: str, options: ModelOptions) -> tuple[Any, dict[str, Any]]:
     return engine_deployment(model, options), arguments
 
 
-async def _until_done(response: Any) -> EngineReply:
+async def _until_done(response: Any) -> EngineReply | TooLong:
     """Await a reply; a cancelled wait cancels the engine's work, which dropping the response would not."""
     try:
-        reply: EngineReply = await response
+        reply: EngineReply | TooLong = await response
     except asyncio.CancelledError:
         response.cancel()
         raise

@@ -23,12 +23,13 @@ _DEFAULT_TEMPLATE = (
 class EngineServer(LLMServer):  # type: ignore[misc]  # Ray's types are not followed
     """`ray.serve.llm`'s server with one method more."""
 
-    async def reply(self, messages: Sequence[dict[str, str]], max_tokens: int, temperature: float) -> EngineReply:
+    async def reply(
+        self, messages: Sequence[dict[str, str]], max_tokens: int, temperature: float
+    ) -> EngineReply | TooLong:
         """Give one whole reply; cancelling the call stops the engine's work on it.
 
         Raises:
-            TooLong: prompt and reply do not fit into the model's context.
-            RuntimeError: the engine refused for another reason.
+            RuntimeError: the engine refused for another reason than the length.
         """
         request = ChatCompletionRequest(
             model=self._llm_config.model_id,
@@ -111,12 +112,12 @@ def _on_gpu(options: ModelOptions) -> dict[str, Any]:
     }
 
 
-def _to_reply(outcome: Any) -> EngineReply:
+def _to_reply(outcome: Any) -> EngineReply | TooLong:
     """Read vLLM's response; its errors come in-band, as an object with `error`."""
     error = getattr(outcome, "error", None)
     if error is not None:
         if error.code == 400 and "maximum context length" in error.message:
-            raise TooLong("prompt and reply exceed the model's context")
+            return TooLong()
         raise RuntimeError(f"the engine refused a request with code {error.code}")  # its message may quote the prompt
     choice = outcome.choices[0]
     return EngineReply(

@@ -13,5 +13,6 @@ class EngineReply:
     reply_tokens: int
 
 
-class TooLong(Exception):
-    """Prompt and reply do not fit into the model's context."""
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """Prompt and reply do not fit into the model's context: an expected refusal, so a value and not an error."""

@@ -21,13 +21,13 @@ from models.answer import Question, Rung
 from models.errors import ModelUnavailable, WrongSetting
 from models.passage import FoundPassage, Passage
 
-Reply = Callable[[list[dict[str, str]], int], Awaitable[EngineReply]]
+Reply = Callable[[list[dict[str, str]], int], Awaitable[EngineReply | TooLong]]
 
 
 class _Response:
     """What a Serve handle gives: awaitable, and cancelled by hand."""
 
-    def __init__(self, work: Awaitable[EngineReply]) -> None:
+    def __init__(self, work: Awaitable[EngineReply | TooLong]) -> None:
         self._work = work
         self.is_cancelled = False
 
@@ -124,10 +124,10 @@ async def test_a_late_model_is_cancelled_at_the_deadline() -> None:
 async def test_a_prompt_too_long_for_the_model_is_asked_again_shorter() -> None:
     sizes: list[int] = []
 
-    async def small_context(messages: list[dict[str, str]], _max_tokens: int) -> EngineReply:
+    async def small_context(messages: list[dict[str, str]], _max_tokens: int) -> EngineReply | TooLong:
         sizes.append(sum(len(message["content"]) for message in messages))
         if len(sizes) == 1:
-            raise TooLong
+            return TooLong()
         return EngineReply(text="Yes.", was_cut=False, prompt_tokens=300, reply_tokens=2)
 
     one = Passage(id="p", document_id=UUID(int=1), title="T", ordinal=0, text="fact " * 60)
