@@ -155,8 +155,8 @@ def _shared() -> list[Processor]:
 
 def _redaction(clean: Clean) -> Processor:
     def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> Mapping[str, Any]:
-        for left_by_other_formatters in ("message", "asctime"):
-            event.pop(left_by_other_formatters, None)
+        for left_by_others in ("message", "asctime", "_ray_timestamp_ns"):
+            event.pop(left_by_others, None)
         return redact_fields(event, clean)
 
     return redact_event
