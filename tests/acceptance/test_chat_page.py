@@ -262,6 +262,21 @@ async def test_the_page_finds_back_after_its_stream_was_cut(page: Page, shop: Sh
     await expect(phone.locator(".row.mine .body").last).to_have_text("while away")
 
 
+async def test_with_a_control_token_the_page_asks_for_it_once(browser: Browser) -> None:
+    async with wire(control_token="control-me") as connected:
+        await connected.control.add_user("Ana")
+        page = await browser.new_page()
+        await page.goto(connected.url)
+        await page.get_by_label("Token").fill("wrong")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_label("Token").fill("control-me")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator(".phone")).to_contain_text("Casa Luna")
+        await page.reload()
+        await expect(page.locator(".phone")).to_contain_text("Casa Luna")
+        await page.close()
+
+
 async def test_it_works_at_phone_width_and_several_phones_stand_side_by_side(page: Page, shop: Shop) -> None:
     ana = await open_phone(page, shop)
     ben = await open_phone(page, shop, "Ben", with_phone=False)
