@@ -47,13 +47,13 @@ class EmbeddedMilvus:
             self._launch(uri)
             if not wait_until(lambda: self._is_ready(uri), _START_S, self._say, "Milvus is loading its data"):
                 raise SearchUnavailable(f"Milvus was not ready after {_START_S} s; see {self._log}.")
+            _load_collections(uri)
         return uri
 
     def is_alive(self) -> bool:
         """Whether the server takes connections."""
         trim_log(self._log)
-        self._reap()
-        record = self._runs.read(self.name)
+        record = self._running()
         return record is not None and _accepts(_port_of(record.address))
 
     def stop(self) -> None:
@@ -68,14 +68,16 @@ class EmbeddedMilvus:
 
     def _adopt(self) -> str | None:
         """Take over a server whose owner has died, if it answers and is where the settings want it."""
+        record = self._running()
+        if record is None or self._port not in (None, _port_of(record.address)) or not _answers(record.address):
+            return None
+        return record.address
+
+    def _running(self) -> RunRecord | None:
         self._reap()
         record = self._runs.read(self.name)
         process = record.process() if record else None
-        if record is None or process is None or not self._serves_ours(process):
-            return None
-        if self._port not in (None, _port_of(record.address)) or not _answers(record.address):
-            return None
-        return record.address
+        return record if process is not None and self._serves_ours(process) else None
 
     def _serves_ours(self, process: psutil.Process) -> bool:
         try:
@@ -142,3 +144,19 @@ def _answers(uri: str) -> bool:
     except MilvusException:
         return False
     return True
+
+
+def _load_collections(uri: str) -> None:
+    """Make collections searchable again, as a Milvus server does by itself when it restarts; Lite leaves them released.
+
+    Raises:
+        SearchUnavailable: one cannot be loaded.
+    """
+    client = MilvusClient(uri, timeout=10)
+    try:
+        for name in client.list_collections(timeout=10):
+            client.load_collection(name, timeout=_START_S)
+    except MilvusException as error:
+        raise SearchUnavailable("Milvus could not load a collection of its data.") from error
+    finally:
+        client.close()

@@ -55,8 +55,9 @@ def read(uri: str) -> list[int]:
 def test_it_listens_on_the_loopback_address_only(home: Path) -> None:
     server = EmbeddedMilvus(home)
     server.start()
-    listening = [socket.laddr.ip for process in server.processes() for socket in process.net_connections("tcp")]
-    assert set(listening) == {"127.0.0.1"}
+    connections = [connection for process in server.processes() for connection in process.net_connections("tcp")]
+    listening = {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
 def test_what_was_written_is_there_after_stop_and_start(home: Path) -> None:
@@ -100,20 +101,24 @@ def test_a_server_without_a_record_is_ended_before_another_opens_its_data(home: 
     assert len(server.processes()) == 1
 
 
-def test_a_record_that_names_somebody_elses_process_is_not_believed(home: Path) -> None:
+@pytest.fixture
+def stranger() -> Iterator[psutil.Process]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+def test_a_record_that_names_somebody_elses_process_is_not_believed(home: Path, stranger: psutil.Process) -> None:
     server = EmbeddedMilvus(home)
     write(server.start())
     record = json.loads((home / "run" / "milvus.json").read_text())
     server.stop()
-    with subprocess.Popen(["sleep", "60"]) as stranger:
-        for started_at in (record["started_at"], psutil.Process(stranger.pid).create_time()):
-            fake = {**record, "pid": stranger.pid, "started_at": started_at}
-            (home / "run" / "milvus.json").write_text(json.dumps(fake))
-            assert not server.is_alive()
-            assert read(server.start()) == [7]
-            server.stop()
-        assert is_running(psutil.Process(stranger.pid))
-        stranger.kill()
+    for started_at in (record["started_at"], stranger.create_time()):
+        fake = {**record, "pid": stranger.pid, "started_at": started_at}
+        (home / "run" / "milvus.json").write_text(json.dumps(fake))
+        assert not server.is_alive()
+    assert read(server.start()) == [7]
+    assert is_running(stranger)
 
 
 def test_a_taken_port_that_the_user_chose_is_one_sentence(home: Path) -> None:

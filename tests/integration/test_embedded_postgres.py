@@ -115,19 +115,26 @@ async def test_a_killed_server_is_noticed_and_recovers_with_the_data(home: Path)
     assert server.is_alive()
 
 
-async def test_a_pid_file_that_names_somebody_elses_process_is_not_believed(home: Path) -> None:
+@pytest.fixture
+def stranger() -> Iterator[psutil.Process]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+async def test_a_pid_file_that_names_somebody_elses_process_is_not_believed(
+    home: Path, stranger: psutil.Process
+) -> None:
     server = EmbeddedPostgres(home)
     await write(server.start(), "kept")
     data = (home / "postgres").resolve()
     lines = (data / "postmaster.pid").read_text().splitlines()
     postmaster_of(server).kill()
-    with subprocess.Popen(["sleep", "60"]) as stranger:
-        assert not server.is_alive()
-        (data / "postmaster.pid").write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
-        assert not server.is_alive()
-        assert await read(server.start()) == ["kept"]
-        assert is_running(psutil.Process(stranger.pid))
-        stranger.kill()
+    assert not server.is_alive()
+    (data / "postmaster.pid").write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+    assert not server.is_alive()
+    assert await read(server.start()) == ["kept"]
+    assert is_running(stranger)
 
 
 async def test_an_interrupted_first_start_leaves_nothing_that_passes_for_data(home: Path) -> None:
@@ -137,14 +144,9 @@ async def test_an_interrupted_first_start_leaves_nothing_that_passes_for_data(ho
     data = (home / "postgres").resolve()
     data.rename(data.with_name("postgres.new"))
     (data.with_name("postgres.new") / "PG_VERSION").unlink()
-    assert await read_nothing(server.start())
-
-
-async def read_nothing(url: str) -> bool:
-    connection = await connect(url)
-    count = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    connection = await connect(server.start())
+    assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     await connection.close()
-    return count == 0
 
 
 async def test_a_path_too_long_for_a_socket_is_no_obstacle(home: Path) -> None:
