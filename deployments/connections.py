@@ -7,11 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from knowledge.split import SPLITTER_VERSION
-
 from deployments.embedding.artifact import MODEL_NAME
 from deployments.embedding.runner import DIMENSION
 from deployments.settings import Settings, read_settings
+from knowledge.split import SPLITTER_VERSION
 from security.keyring import Keyring
 from store.accounts import Accounts
 from store.database import Database
@@ -42,18 +41,23 @@ class Connections:
 
     def passages(self) -> MilvusPassages:
         """Give the search index, not prepared yet."""
-        return MilvusPassages(
-            self.settings.milvus_uri or "",
-            self.settings.milvus_token.get_secret_value(),
-            model=MODEL_NAME,
-            dimension=DIMENSION,
-            splitter=SPLITTER_VERSION,
-        )
+        return passages_index(self.settings, self.settings.milvus_uri or "")
 
     def graph(self) -> GraphClient:
         """Give a client of the Graph API for all numbers."""
         options = GraphOptions(base_url=self.settings.graph_url, version=self.settings.graph_version)
         return GraphClient(cached_token(Accounts(self.database, self.keyring)), options)
+
+
+def passages_index(settings: Settings, uri: str) -> MilvusPassages:
+    """Give the index for this code's embedding model and splitter, not prepared yet."""
+    return MilvusPassages(
+        uri,
+        settings.milvus_token.get_secret_value(),
+        model=MODEL_NAME,
+        dimension=DIMENSION,
+        splitter=SPLITTER_VERSION,
+    )
 
 
 def database_url(settings: Settings) -> str:
@@ -65,7 +69,11 @@ def configure_logs(settings: Settings, name: str) -> None:
     """Write JSON lines to a file of this process under the home."""
     folder = settings.root / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    logs.configure(settings.log_level, file=folder / f"{name}-{os.getpid()}.jsonl")
+    logs.configure(
+        settings.log_level,
+        file=folder / f"{name}-{os.getpid()}.jsonl",
+        pseudonym_key=settings.keyring.blind_index("pseudonym", "logs"),
+    )
     logging.getLogger(__name__).info("replica starts", extra={"room": name})
 
 

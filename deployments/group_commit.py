@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from models.errors import StoreUnavailable
+from telemetry.metrics import LOOP_RUNNING
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,13 @@ class GroupCommit(Generic[Item, Result]):
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        LOOP_RUNNING.set(1, loop="commit")
+        try:
+            await self._commit_on()
+        finally:
+            LOOP_RUNNING.set(0, loop="commit")
+
+    async def _commit_on(self) -> None:
         while self._waiting or not self._stopping:
             await self._arrived.wait()
             group, self._waiting = self._waiting[: self._most_together], self._waiting[self._most_together :]

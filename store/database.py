@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import NewType
 from uuid import uuid4
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -36,6 +36,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=POOL_WAIT_S,
+            hide_parameters=True,  # values are people's; they must not reach a log
             pool_pre_ping=False,  # a round trip a transaction; a dead connection is dropped when it fails
             connect_args={
                 "timeout": CONNECT_LIMIT_S,
@@ -84,11 +85,10 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, OSError, TimeoutError) as error:
-        raise StoreUnavailable("PostgreSQL does not answer in time") from _without_values(error)
+        raise StoreUnavailable("PostgreSQL does not answer in time") from error
     except DBAPIError as error:
         if error.connection_invalidated or _is_server_side(error):
-            raise StoreUnavailable("PostgreSQL is going away or restarting") from _without_values(error)
-        error.hide_parameters = True  # values are people's; they must not reach a log
+            raise StoreUnavailable("PostgreSQL is going away or restarting") from error
         raise
 
 
@@ -98,9 +98,3 @@ _AWAY = ("08", "53", "57", "40", "55P03")
 
 def _is_server_side(error: DBAPIError) -> bool:
     return str(getattr(error.orig, "sqlstate", None) or "").startswith(_AWAY)
-
-
-def _without_values(error: Exception) -> Exception:
-    if isinstance(error, SQLAlchemyError) and isinstance(error, DBAPIError):
-        error.hide_parameters = True
-    return error

@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 class MilvusPassages:
     """The searchable copy of every tenant's passages."""
 
-    def __init__(self, uri: str, token: str, *, model: str, dimension: int, splitter: int) -> None:
+    def __init__(self, uri: str, token: str, *, model: str, dimension: int, splitter: str) -> None:
         """Prepare, without connecting.
 
         Args:
@@ -42,8 +42,8 @@ class MilvusPassages:
         """
         self._uri, self._token = uri, token
         self._dimension = dimension
-        safe = "".join(letter if letter.isalnum() else "_" for letter in model.lower())
-        self.collection = f"parley_{safe}_{splitter}"
+        name = f"{model}_{splitter}".lower()
+        self.collection = "parley_" + "".join(letter if letter.isalnum() else "_" for letter in name)
         self._client: AsyncMilvusClient | None = None
         self._writing = asyncio.Lock()  # Milvus Lite wants writers of one collection one by one
 

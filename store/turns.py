@@ -36,6 +36,7 @@ class TurnRecord:
     wants_person: bool
     sources: tuple[Source, ...]
     step_ms: dict[str, float]
+    sending_ms: dict[str, float]  # of the first reply: in the outbox, and at Graph
 
 
 class Turns:
@@ -107,10 +108,14 @@ class Turns:
     async def of_message(self, phone_number_id: str, wamid: str) -> TurnRecord | None:
         """Give the turn that answered a message; None while it has not been answered."""
         digests = self._keyring.blind_indexes(wamid, "wamid")
+        first = outbox.alias()
         statement = (
-            select(turns)
+            select(turns, first.c.created_at.label("queued_at"), first.c.sending_at, first.c.accepted_at)
             .join(inbox, inbox.c.turn_id == turns.c.id)
+            .outerjoin(first, first.c.turn_id == turns.c.id)
             .where(inbox.c.phone_number_id == phone_number_id, inbox.c.wamid_digest.in_(digests))
+            .order_by(first.c.id)
+            .limit(1)
         )
         async with self._database.read() as connection:
             row = (await connection.execute(statement)).one_or_none()
@@ -192,7 +197,13 @@ class Turns:
             wants_person=row.wants_person,
             sources=tuple(Source(**source) for source in row.sources),
             step_ms=row.step_ms,
+            sending_ms=_sending_ms(row),
         )
+
+
+def _sending_ms(row: Row[Any]) -> dict[str, float]:
+    spans = {"outbox": (row.queued_at, row.sending_at), "graph": (row.sending_at, row.accepted_at)}
+    return {name: (end - start).total_seconds() * 1000 for name, (start, end) in spans.items() if start and end}
 
 
 def _ready_again(conversation_id: UUID) -> Any:

@@ -1,0 +1,112 @@
+"""`tenants` and `numbers`: the businesses, and what they are reached by."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from deployments.commands.common import installation, out, read_secret, run
+from deployments.owner import uses_simulator
+from deployments.sample import introduce_numbers
+from store.accounts import App
+
+tenants = typer.Typer(no_args_is_help=True, help="The businesses that are served.")
+numbers = typer.Typer(no_args_is_help=True, help="The WhatsApp numbers of the businesses.")
+
+
+@tenants.command("add")
+def add_tenant(
+    slug: Annotated[str, typer.Argument(help="Short name for the command line, such as 'acme'.")],
+    name: Annotated[str, typer.Option(help="As users know it.")],
+    languages: Annotated[str, typer.Option(help="ISO 639-1, separated by commas; the first is the default.")] = "en",
+) -> None:
+    """Add a business, or change its name and languages."""
+
+    async def work() -> None:
+        async with installation() as opened:
+            await opened.accounts.add_tenant(slug, name, [part.strip() for part in languages.split(",")])
+            out.print(f"tenant {slug} is there; next: ./parley numbers add {slug} …")
+
+    run(work())
+
+
+@tenants.command("list")
+def list_tenants() -> None:
+    """Show all businesses."""
+
+    async def work() -> None:
+        async with installation() as opened:
+            table = Table("tenant", "name", "languages", box=None, padding=(0, 2))
+            for tenant in await opened.accounts.tenants():
+                table.add_row(tenant.slug, tenant.name, ", ".join(tenant.languages))
+            out.print(table)
+
+    run(work())
+
+
+@numbers.command("add")
+def add_number(
+    tenant: Annotated[str, typer.Argument(help="The business's short name.")],
+    phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")],
+    display: Annotated[str, typer.Option(help="The number as people dial it.")],
+    portfolio: Annotated[str, typer.Option(help="Id of the business portfolio at Meta: the scope of user ids.")],
+    app: Annotated[str, typer.Option(help="A name of yours for the Meta app that signs the webhooks.")] = "default",
+    access_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
+    app_secret_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
+    verify_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
+) -> None:
+    """Add a number with its secrets, from files or line by line from standard input: access token, app secret, verify token."""
+    access_token = read_secret(access_token_file, "access token")
+    signing = App(
+        name=app,
+        secrets=(read_secret(app_secret_file, "app secret").encode(),),
+        verify_token=read_secret(verify_token_file, "verify token"),
+    )
+
+    async def work() -> None:
+        async with installation() as opened:
+            business = await opened.accounts.tenant(tenant)
+            await opened.accounts.add_number(
+                tenant_id=business.id,
+                phone_number_id=phone_number_id,
+                display_phone_number=display,
+                portfolio=portfolio,
+                app=signing,
+                access_token=access_token,
+            )
+            if uses_simulator():
+                async with opened.simulator() as simulator:
+                    await introduce_numbers(opened.accounts, simulator, opened.callback_url)
+            out.print("number added; its callback URL ends in /webhooks/whatsapp")
+
+    run(work())
+
+
+@numbers.command("list")
+def list_numbers() -> None:
+    """Show all numbers, and why sending is stopped where it is."""
+
+    async def work() -> None:
+        async with installation() as opened:
+            table = Table("tenant", "number", "id", "app", "sending", box=None, padding=(0, 2))
+            for number in await opened.accounts.numbers():
+                sending = f"stopped: {number.stopped_reason}" if number.stopped_reason else "on"
+                table.add_row(
+                    number.tenant_slug, number.display_phone_number, number.phone_number_id, number.app_name, sending
+                )
+            out.print(table)
+
+    run(work())
+
+
+@numbers.command("start")
+def start_number(phone_number_id: Annotated[str, typer.Argument(help="Meta's id of the number.")]) -> None:
+    """Send from a stopped number again, after its cause was mended."""
+
+    async def work() -> None:
+        async with installation() as opened:
+            await opened.accounts.start_number(phone_number_id)
+            out.print("sending is on")
+
+    run(work())

@@ -1,0 +1,165 @@
+"""A local Ray head with Serve behind HAProxy: started, deployed to, asked and ended by one owner.
+
+Everything that can binds 127.0.0.1; HAProxy and the doors behind it listen on all interfaces, because Serve forces it
+(`tests/acceptance/test_listening.py` lists them).
+"""
+
+import logging
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+
+from deployments.embedded.processes import end, environment_of, find, instance_of
+from deployments.embedded.server import has_ended, launch
+from deployments.manifest import ROOT
+from models.errors import MachineFailed
+from security.tokens import token_file
+
+logger = logging.getLogger(__name__)
+
+START_LIMIT_S = 60.0
+CALL_LIMIT_S = 20.0
+DELETE_LIMIT_S = 15.0
+LOGICAL_CPUS = 8  # what Ray's books hold; nothing is reserved on one machine, the cores are shared by all
+OBJECT_STORE_BYTES = 100 * 1024 * 1024  # calls go by gRPC; Ray asks for 75 MiB at least
+_APPLICATIONS = "/api/serve/applications/"
+
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # nobody routes to us from other machines
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_GRAFANA_HOST": "DISABLED",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class LocalRay:
+    """One head node. All methods block."""
+
+    def __init__(self, home: Path, *, dashboard_port: int) -> None:
+        """Prepare; nothing is started."""
+        self._home = home
+        self._dashboard = f"http://127.0.0.1:{dashboard_port}"
+        self._dashboard_port = dashboard_port
+        self._token = home / "secrets" / "ray_token"
+        # Not under the home: Ray's sockets lie below this folder, and their paths may have 107 bytes at most.
+        self._folder = Path(tempfile.gettempdir()) / f"parley-{os.getuid()}-{instance_of(home)}"
+        self._head: psutil.Process | None = None
+
+    @property
+    def dashboard(self) -> str:
+        """Where operators look."""
+        return self._dashboard
+
+    @property
+    def token(self) -> str:
+        """What the dashboard asks for."""
+        return token_file(self._token)
+
+    def start(self, extra: Mapping[str, str]) -> None:
+        """Start the head; what it starts inherits this process's environment and `extra`.
+
+        Raises:
+            MachineFailed: it did not come up; the log says why.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700)
+        token_file(self._token)
+        environment = {
+            **environment_of(self._home),
+            **ENVIRONMENT,
+            "RAY_AUTH_TOKEN_PATH": str(self._token),
+            "PYTHONPATH": str(ROOT),
+            **extra,
+        }
+        self._head = launch(
+            [sys.executable, "-c", "from ray.scripts.scripts import main; main()", *self._arguments()],
+            log=self._home / "logs" / "ray.log",
+            cwd=ROOT,
+            environment=environment,
+        )
+        self._wait_for_dashboard()
+
+    def is_alive(self) -> bool:
+        """Whether the head runs."""
+        return self._head is not None and not has_ended(self._head)
+
+    def deploy(self, config: Mapping[str, Any]) -> None:
+        """Make the cluster run this manifest.
+
+        Raises:
+            MachineFailed: the cluster refused it, and says why.
+        """
+        answer = self._call("PUT", json=dict(config))
+        if answer.status_code != 200:
+            raise MachineFailed(f"Ray Serve refused the manifest: {answer.text[:500]}")
+
+    def applications(self) -> dict[str, Any]:
+        """Give each application with its `status`, `message` and `deployments`."""
+        found: dict[str, Any] = self._call("GET").json().get("applications", {})
+        return found
+
+    def stop(self) -> None:
+        """Let replicas drain for a while, then end every process of this cluster; safe twice."""
+        if self.is_alive():
+            self._drain()
+        if self._head is not None:
+            end([self._head], grace_s=10)
+            has_ended(self._head)
+        end(find(instance_of(self._home)), grace_s=5)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _arguments(self) -> list[str]:
+        return [
+            "start", "--head", "--block", "--node-ip-address=127.0.0.1", "--port=0", f"--ray-client-server-port={_free_port()}",
+            "--dashboard-host=127.0.0.1", f"--dashboard-port={self._dashboard_port}", f"--temp-dir={self._folder}",
+            f"--num-cpus={LOGICAL_CPUS}", f"--object-store-memory={OBJECT_STORE_BYTES}", "--labels=tier=all",
+            "--disable-usage-stats", "--include-log-monitor=false",
+        ]  # fmt: skip
+
+    def _wait_for_dashboard(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if not self.is_alive():
+                raise MachineFailed(f"Ray ended while starting; see {self._home / 'logs' / 'ray.log'}.")
+            try:
+                if self._call("GET").status_code == 200:
+                    return
+            except httpx2.HTTPError:
+                pass
+            time.sleep(0.1)
+        raise MachineFailed(f"Ray was not ready after {START_LIMIT_S:.0f} s; see {self._home / 'logs' / 'ray.log'}.")
+
+    def _drain(self) -> None:
+        try:
+            self._call("DELETE")
+            deadline = time.monotonic() + DELETE_LIMIT_S
+            while time.monotonic() < deadline and self.applications():
+                time.sleep(0.2)
+        except httpx2.HTTPError:
+            logger.info("Ray did not answer while stopping; its processes are ended")
+
+    def _call(self, method: str, **options: Any) -> httpx2.Response:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx2.request(
+            method, self._dashboard + _APPLICATIONS, headers=headers, timeout=CALL_LIMIT_S, trust_env=False, **options
+        )
+
+
+def _free_port() -> int:
+    """Give a port for Ray's client server, which cannot be left out and cannot be asked to choose."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
