@@ -128,6 +128,12 @@ class Postman:
     async def _walk(self, key: tuple[str, str]) -> None:
         """Empty one lane, head first."""
         lane = self._lanes[key]
+        try:
+            await self._empty(lane)
+        finally:
+            self._lanes.pop(key, None)
+
+    async def _empty(self, lane: deque[_Letter]) -> None:
         while lane:
             letter = lane[0]
             outcome = await self._attempt(letter)
@@ -138,7 +144,6 @@ class Postman:
                 self._spawn(self._insist(letter))
             else:
                 await asyncio.sleep(self._pause_s(letter))
-        del self._lanes[key]
 
     async def _insist(self, letter: _Letter) -> None:
         """Go on with a webhook that lost its place."""
@@ -164,7 +169,7 @@ class Postman:
                 ) as response,
             ):
                 status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             logger.debug("webhook not answered", extra={"tries": letter.tries})
         if status == 200:
             self._taken(letter)

@@ -57,16 +57,18 @@ async def serving(*apps: Any) -> AsyncIterator[list[str]]:
     """The addresses of the apps while they are served from this loop."""
     listeners = [_listener() for _ in apps]
     servers = [_Server(app) for app in apps]
-    async with asyncio.TaskGroup() as group:
-        for server, listener in zip(servers, listeners, strict=True):
-            group.create_task(server.serve(sockets=[listener]))
+    pairs = zip(servers, listeners, strict=True)
+    tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in pairs]
+    try:
         for server in servers:
-            await server.is_up.wait()
-        try:
-            yield [f"http://127.0.0.1:{listener.getsockname()[1]}" for listener in listeners]
-        finally:
-            for server in servers:
-                server.is_over.set()
+            await asyncio.wait_for(server.is_up.wait(), 10)
+        yield [f"http://127.0.0.1:{listener.getsockname()[1]}" for listener in listeners]
+    finally:
+        for server in servers:
+            server.is_over.set()
+        await asyncio.gather(*tasks)
+        for listener in listeners:
+            listener.close()
 
 
 @dataclass

@@ -23,6 +23,7 @@ function askForToken() {
       asking = null;
       resolve();
     }, { once: true });
+    document.getElementById("token").value = "";
     dialog.showModal();
   });
   return asking;
