@@ -105,7 +105,8 @@ async def _start() -> Process:
 
 
 async def _converse(process: Process, order: bytes, content: bytes, most_bytes: int) -> bytes:
-    assert process.stdin and process.stdout  # noqa: S101  (both are pipes, see _start)
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("both are pipes, see _start")
     feeding = asyncio.create_task(_feed(process.stdin, order, content))
     try:
         answer = bytearray()

@@ -3,7 +3,8 @@
 Parsers of strangers' files crash, loop and grow; here that ends this process alone. Once the parser is loaded the
 process can open no file and no socket, so that no address inside a document can ever be fetched.
 
-In: one line of JSON (`name` and the limits), then the file. Out: one JSON object, `title` and `sections`, or `rejected`.
+In: one line of JSON (`name` and the limits), then the file.
+Out: one JSON object: `title` and `sections`, or `rejected`.
 """
 
 import codecs
@@ -26,8 +27,8 @@ DAMAGED = "The file could not be read; it may be damaged. Save it again and uplo
 # Each is a file that Python and the parsers load at first use, and there is no opening files later.
 _MODULES = ("heapq", "_strptime", "unicodedata")
 _CODECS = (
-    "ascii latin-1 cp437 cp1250 cp1251 cp1252 cp1253 cp1254 iso8859-2 iso8859-9 iso8859-15 koi8-r utf-16 utf-16-le"
-    " utf-16-be utf-32 utf-32-le utf-32-be shift_jis euc-jp euc-kr gb18030 big5"
+    "ascii utf-8-sig latin-1 cp437 cp1250 cp1251 cp1252 cp1253 cp1254 iso8859-2 iso8859-9 iso8859-15 koi8-r utf-16"
+    " utf-16-le utf-16-be utf-32 utf-32-le utf-32-be shift_jis euc-jp euc-kr gb18030 big5"
 )
 
 

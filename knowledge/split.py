@@ -17,7 +17,7 @@ SPLITTER_VERSION = "1"  # part of the collection's name: a change of the rules b
 MIN_TOKENS = 32
 
 _LINE = re.compile(r"^\s*(-|\d{1,3}\.)\s|.+ — .+: ")
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'»”’)\]]*\s+(?=[\"'«“‘(\[¿¡]*[^\W_a-z])")
+_SENTENCE_END = re.compile(r"(?<=[.!?…。\uff01\uff1f])[\"'»”\u2019)\]]*\s+(?=[\"'«“\u2018(\[¿¡]*[^\W_a-z])")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Z]|e\.g|i\.e|etc|vs|approx|aprox|no|nos|núm|nº|mr|mrs|ms|dr|dra|sr|sra|st|tel|art|p\.ej|p|pág|"
     r"max|min|máx|mín|ud|uds|av|avda|inc|ltd|co|fig|ext)\.$",
@@ -145,7 +145,7 @@ def _groups(sections: Sequence[Section]) -> Iterator[list[Piece]]:
         lead: Piece | None = None
         for block in filter(str.strip, re.split(r"\n{2,}", section.text)):
             introduced = _pieces(block, section.page, lead.text if lead else "")
-            is_list = len(introduced) > 1 and introduced[1].joint == "\n" or bool(_LINE.match(block))
+            is_list = (len(introduced) > 1 and introduced[1].joint == "\n") or bool(_LINE.match(block))
             if lead and not is_list:
                 yield [lead]
                 introduced = [replace(piece, lead="") for piece in introduced]

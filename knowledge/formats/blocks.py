@@ -1,9 +1,9 @@
-"""What every format is read into, and how a document is made of it: headings, paragraphs and lines, in reading order."""
+"""What every format is read into (headings, paragraphs, lines) and how a document is made of it."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import PurePath
 
 from models.errors import DocumentRejected
@@ -100,7 +100,10 @@ def _only_top_heading(blocks: Sequence[Block]) -> Heading | None:
     """Give the heading that names the whole document: the outermost, if it stands alone and before the others."""
     headings = [block for block in blocks if isinstance(block, Heading)]
     outermost = [heading for heading in headings if heading.level == min(h.level for h in headings)]
-    return outermost[0] if len(outermost) == 1 and outermost[0] is headings[0] else None
+    if len(outermost) != 1 or outermost[0] is not headings[0]:
+        return None
+    before = sum(len(block.text) for block in blocks[: blocks.index(outermost[0])])
+    return outermost[0] if before < TITLE_CHARACTERS else None  # a date or the name of the shop may stand above it
 
 
 def _no_lost_headings(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -143,7 +146,7 @@ def _placed(blocks: Iterable[Block]) -> Iterator[tuple[tuple[str, ...], int | No
 def _joined(blocks: Sequence[Block]) -> str:
     """Join lines by a line break, all else by a blank line."""
     text = blocks[0].text
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in pairwise(blocks):
         both_lines = isinstance(before, Line) and isinstance(block, Line)
         text += ("\n" if both_lines else "\n\n") + block.text
     return text

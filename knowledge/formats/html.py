@@ -7,24 +7,22 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph
 from knowledge.formats.decode import decode
-from knowledge.formats.markdown import shown_address
+from knowledge.formats.links import shown_address
 from knowledge.formats.tables import table_blocks
 
-_DROPPED = (
-    "script style noscript template svg iframe nav aside form button select dialog object canvas video audio head"
-    " [hidden] [aria-hidden=true] [role=navigation] [role=dialog]"
-)
+_DROPPED = [
+    *("script", "style", "noscript", "template", "svg", "iframe", "nav", "aside", "form", "button", "select", "dialog"),
+    *("object", "canvas", "video", "audio", "head", "[hidden]", "[aria-hidden=true]", "[role=navigation]"),
+]
 _NOTICE = re.compile(r"cookie|consent|breadcrumb|skip-link|sr-only|visually-hidden", re.I)
 _INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 _COPYRIGHT = re.compile(r"^\W*(©|\(c\)|copyright)", re.I)
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w-]+)", re.I)
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = {
-    *(
-        "address article blockquote body center dd details div dl dt fieldset figcaption figure footer header hr html".split()
-    ),
-    *("li main ol p pre section summary table tbody td tfoot th thead tr ul caption".split()),
-    *_HEADINGS,
+    *("address", "article", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt", "fieldset"),
+    *("figcaption", "figure", "footer", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary"),
+    *("table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", *_HEADINGS),
 }
 
 
@@ -46,13 +44,13 @@ def _decoded(content: bytes) -> str:
         if declared and declared[1].lower() not in (b"utf-8", b"utf-16"):
             try:
                 return content.decode(declared[1].decode("ascii"))
-            except (LookupError, UnicodeDecodeError):
+            except (LookupError, UnicodeDecodeError, OSError):
                 return decode(content)
     return decode(content)
 
 
 def _strip(tree: LexborHTMLParser) -> None:
-    for selector in re.findall(r"\[[^\]]+\]|\S+", _DROPPED):
+    for selector in _DROPPED:
         for node in tree.css(selector):
             node.decompose()
     for node in tree.css("[class], [id], [style]"):
@@ -148,12 +146,13 @@ def _item_text(item: LexborNode) -> tuple[str, list[LexborNode]]:
 
 
 def _definitions(node: LexborNode) -> Iterator[Block]:
+    are_questions = any(term.text(deep=True, strip=True).endswith("?") for term in node.css("dt"))
     term = ""
     for part in node.css("dt, dd"):
         text = " ".join(_inline(part).split())
         if part.tag == "dt":
             term = text
-        elif term.endswith("?"):
+        elif are_questions:
             yield Heading(text=term, level=7)
             yield Paragraph(text=text)
         else:

@@ -8,11 +8,13 @@ from markdown_it.token import Token
 
 from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph
 from knowledge.formats.decode import decode
+from knowledge.formats.links import shown_address
 from knowledge.formats.tables import table_blocks
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.S)
 _FRONT_TITLE = re.compile(r"^title:\s*[\"']?(.+?)[\"']?\s*$", re.M | re.I)
 _TAG_OR_COMMENT = re.compile(r"<!--.*?-->|<[^>]+>", re.S)
+_BOLD_QUESTION = re.compile(r"\A\*\*([^*\n]{3,140}\?)\*\*\s+\S")
 _BOLD_LINE = re.compile(r"\A\*\*([^*\n]{1,80})\*\*\Z")
 
 
@@ -72,6 +74,10 @@ class _Walk:
             indent = "  " * (len(self._lists) - 1)
             yield Line(text=f"{indent}{self._marker or '  '}{' '.join(text.split())}")
             self._marker = None
+        elif question := _BOLD_QUESTION.match(token.content):
+            # The usual shape of a page of questions; the answer alone is what a customer should be told.
+            yield Heading(text=question[1], level=7)
+            yield Paragraph(text=text.removeprefix(question[1]).strip())
         elif bold := _BOLD_LINE.match(token.content):
             # A line in bold alone is how many people write a heading; a sentence in bold is still a sentence.
             is_sentence = bold[1].rstrip().endswith((".", "!", ",", ";"))
@@ -95,12 +101,3 @@ def inline_text(children: Sequence[Token]) -> str:
         elif child.type == "link_close":
             text += shown_address(link, text[start:])
     return text
-
-
-def shown_address(address: str, words: str) -> str:
-    """Give ` (address)` where a customer could not follow the words without it."""
-    bare = re.sub(r"^(mailto:|tel:)", "", address)
-    is_reachable = address.startswith(("http://", "https://", "mailto:", "tel:")) and len(bare) <= 100
-    compact = re.sub(r"[\s()./-]", "", words)
-    known = bare in words or words.strip().lower() in bare.lower() or re.sub(r"[\s()./-]", "", bare) in compact
-    return f" ({bare})" if is_reachable and not known else ""

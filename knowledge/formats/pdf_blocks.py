@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from knowledge.formats.blocks import HEADING_CHARACTERS, Block, Heading, Line, Paragraph, clean
 from knowledge.formats.pdf_lines import PageLine
@@ -12,8 +13,8 @@ from knowledge.formats.tables import table_blocks
 
 LARGER = 1.12  # of the body's size: a heading
 _NUMBERED = re.compile(r"^(\d+(?:\.\d+)*)\.?\s+[^\W\d_]")
-_ITEM = re.compile(r"^([•◦▪●‣·*–■□➢✓\ue000-\uf8ff-]|o(?= [A-Z])|\d{1,2}[.)]|[a-z]\))\s+(?=\S)")
-_BULLET = re.compile(r"^[•◦▪●‣·*–■□➢✓\ue000-\uf8ff]|^o(?= [A-Z])")
+_ITEM = re.compile(r"^([•◦▪●‣·*\u2013■□➢✓\ue000-\uf8ff-]|o(?= [A-Z])|\d{1,2}[.)]|[a-z]\))\s+(?=\S)")
+_BULLET = re.compile(r"^[•◦▪●‣·*\u2013■□➢✓\ue000-\uf8ff]|^o(?= [A-Z])")
 _ENDS = (".", "!", "?", ":", ";", "…")
 
 
@@ -55,7 +56,7 @@ def _layout(lines: Sequence[PageLine]) -> Layout:
     size, bold = styles.most_common(1)[0][0]
     steps = Counter(
         round(before.top - line.top, 1)
-        for before, line in zip(lines, lines[1:], strict=False)
+        for before, line in pairwise(lines)
         if before.page == line.page and before.size == line.size == size and 0 < before.top - line.top < 2.2 * size
     )
     # The closest of the usual steps: gaps between short paragraphs may be more frequent than wrapped lines.

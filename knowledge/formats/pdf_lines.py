@@ -143,7 +143,7 @@ def _opened(character: str, box: Any, size: float, bold: bool) -> Span:
 
 def _continues(span: Span, box: Any) -> bool:
     middle = (box.top + box.bottom) / 2
-    return span.bottom < middle < span.top and -span.size < box.left - span.right < CELL_GAP * span.size
+    return bool(span.bottom < middle < span.top and -span.size < box.left - span.right < CELL_GAP * span.size)
 
 
 def _size_and_angle(text_page: Any, index: int) -> tuple[float, bool]:

@@ -10,7 +10,7 @@ WRAPPED_FROM = 55  # characters; a shorter line that ends early was ended on pur
 
 _UNDERLINE = re.compile(r"^\s*([=\-~_*])\1{2,}\s*$")
 _NUMBERED = re.compile(r"^(\d+(?:\.\d+)*)[.)]?\s+[^\W\d_]")
-ITEM = re.compile(r"^\s*(?:[-*+•◦▪●‣·–]|\d{1,2}[.)]|[a-z]\))\s+\S")
+ITEM = re.compile(r"^\s*(?:[-*+•◦▪●‣·\u2013]|\d{1,2}[.)]|[a-z]\))\s+\S")
 
 
 def read(content: bytes) -> Content:
@@ -28,7 +28,7 @@ def _chunk(lines: list[str]) -> Iterator[Block]:
     lines = [line.strip() for line in lines if not _UNDERLINE.match(line)]
     joined = _unwrapped(lines)
     if any(ITEM.match(line) for line in joined) or len(joined) > 1:
-        yield from (Line(text=re.sub(r"^[*+•◦▪●‣·–]\s+", "- ", line)) for line in joined)
+        yield from (Line(text=re.sub(r"^[*+•◦▪●‣·\u2013]\s+", "- ", line)) for line in joined)
     elif joined:
         yield Paragraph(text=joined[0])
 
@@ -38,7 +38,7 @@ def _heading_level(lines: list[str]) -> int:
     first = lines[0].strip()
     if len(lines) > 1 and _UNDERLINE.match(lines[1]) and len(first) <= 80:
         return 1 if "=" in lines[1] else 2
-    if len(first) > 70 or first.endswith((".", ",", ";")) or ITEM.match(first) and len(lines) > 1:
+    if len(first) > 70 or first.endswith((".", ",", ";")) or (ITEM.match(first) and len(lines) > 1):
         return 0
     if first.isupper() and len(re.findall(r"[^\W\d_]", first)) >= 3:
         return 2

@@ -10,7 +10,7 @@ from docx import Document
 from docx.oxml.ns import qn
 
 from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph
-from knowledge.formats.markdown import shown_address
+from knowledge.formats.links import shown_address
 from knowledge.formats.tables import table_blocks
 
 _TITLE_LEVEL, _BOLD_LEVEL = 0, 10

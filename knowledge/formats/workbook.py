@@ -11,7 +11,7 @@ sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]  # openpyxl woul
 
 from openpyxl import load_workbook  # noqa: E402
 
-from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph  # noqa: E402
+from knowledge.formats.blocks import Block, Content, Heading, Paragraph  # noqa: E402
 from knowledge.formats.tables import table_blocks  # noqa: E402
 
 _UNNAMED = ("sheet", "hoja", "tabelle", "feuil", "foglio", "planilha")
