@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge.answering.confidence import THRESHOLD, confidence
-from knowledge.answering.evidence import Term, corrected, terms
+from knowledge.answering.evidence import Term, corrected, names_a_thing, terms
 from knowledge.answering.features import Asked, Features, Scored, describe, score
 from knowledge.answering.kinds import Kind, asked_kind
 from knowledge.answering.units import Unit, cut
@@ -128,9 +128,9 @@ def take_apart(question: Question, units: Sequence[Unit]) -> Asked:
     own = terms(question.text, question.language, vocabulary)
     known = {t.word.stem for t in own}
     before = [t for t in terms(question.standalone, question.language, vocabulary) if t.word.stem not in known]
-    weight = _CARRIED_WEIGHT if any(t.weight == 1 for t in own) else 1.0
+    weight = _CARRIED_WEIGHT if any(names_a_thing(t, question.language) for t in own) else 1.0
     kind = asked_kind(question.text)
-    if kind in (Kind.OPEN, Kind.YES_NO) and question.standalone != question.text:
+    if kind is Kind.OPEN and question.standalone != question.text:
         kind = asked_kind(question.standalone)
     return Asked(
         language=question.language,

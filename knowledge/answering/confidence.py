@@ -10,16 +10,16 @@ from collections.abc import Mapping
 
 from knowledge.answering.features import Features
 
-BIAS = 5.78
+BIAS = 3.78
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 0.21,
-    "unit_share": 0.89,
-    "unit_missing": -2.56,
-    "passage_share": 0.46,
-    "passage_missing": -1.68,
-    "all_missing": -3.93,
-    "has_kind": -0.76,
-    "yes_no": -1.03,
+    "cosine": 1.37,
+    "unit_share": 0.50,
+    "unit_missing": -2.84,
+    "passage_share": -0.47,
+    "passage_missing": -1.00,
+    "all_missing": -5.05,
+    "has_kind": -0.68,
+    "yes_no": -0.07,
 }
 THRESHOLD = 0.5
 

@@ -78,22 +78,28 @@ def bag(text: str, language: str) -> Bag:
 
 def corrected(question: str, language: str, vocabulary: frozenset[str]) -> str:
     """Give the question in folded words, typing errors put right by the evidence's vocabulary and our own tables."""
-    return " ".join(_meant(text, language, vocabulary) for text in split_words(question))
+    return " ".join(_meant(question, language, vocabulary))
 
 
 def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term]:
     """Give the words to look for, typing errors put right."""
     found: dict[str, Term] = {}
-    for text in split_words(question):
-        meant = _meant(text, language, vocabulary)
-        if is_stopword(meant, language) or (len(meant) < 2 and not meant.isdigit()):
+    for text in _meant(question, language, vocabulary):
+        if is_stopword(text, language) or (len(text) < 2 and not text.isdigit()):
             continue
-        form = word(meant, language)
+        form = word(text, language)
         found.setdefault(form.stem, Term(form, _weight(form, language)))
     return list(found.values())
 
 
-def _meant(text: str, language: str, vocabulary: frozenset[str]) -> str:
+def _meant(question: str, language: str, vocabulary: frozenset[str]) -> list[str]:
+    """Put each word right, but never into a word that stands in the question already."""
+    said = split_words(question)
+    meant = [_right(text, language, vocabulary) for text in said]
+    return [text if right in said else right for text, right in zip(said, meant, strict=True)]
+
+
+def _right(text: str, language: str, vocabulary: frozenset[str]) -> str:
     if text in vocabulary or text.isdigit() or is_known(text, language):
         return text
     return (
@@ -143,6 +149,11 @@ _WORDS_FOR_KINDS: Mapping[Kind, str] = {
     Kind.DURATION: "tarda dura tiempo duration take last",
     Kind.PLACE: "located",
 }
+
+
+def names_a_thing(term: Term, language: str) -> bool:
+    """Tell whether the term is a topic of its own, not only a kind of answer ("price", "hours") or a mild word."""
+    return term.weight == 1 and term.word.stem not in _kinds_by_stem(language)
 
 
 @lru_cache(maxsize=8)

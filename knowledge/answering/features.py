@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from knowledge.answering.evidence import Term, bag, coverage
+from knowledge.answering.evidence import Coverage, Term, bag, coverage
 from knowledge.answering.kinds import MEASURABLE, Kind, holds
 from knowledge.answering.units import Unit
 
+_KIND_WEIGHT = 0.7
+_HELD_KINDS = MEASURABLE | {Kind.WAY}
 _FRAGMENT = 25  # characters; what is shorter mostly says nothing by itself
 
 
@@ -28,6 +30,7 @@ class Scored:
     cosine: float  # of the question and the unit under its heading
     share: float  # of the question's words that the unit and its heading hold
     missing: float  # heaviest word that neither holds
+    passage_share: float  # the same of its whole passage: a fact is often told in the sentence after its topic
     has_kind: bool
     same_language: bool
 
@@ -53,24 +56,35 @@ class Features:
 
 def score(asked: Asked, unit: Unit, cosine: float, same_language: bool) -> Scored:
     """Look at one unit."""
-    wanted = (*asked.terms, *asked.carried)
-    held = coverage(wanted, bag(_with_headings(unit), asked.language), asked.language)
+    wanted, language = (*asked.terms, *asked.carried), asked.language
+    has_kind = asked.kind in _HELD_KINDS and holds(asked.kind, unit.text)
+    held = coverage(wanted, bag(_with_headings(unit), language), language)
+    if asked.kind in MEASURABLE:
+        held = _with_kind(held, wanted, has_kind)
     return Scored(
         unit=unit,
         cosine=cosine,
         share=held.share,
         missing=held.missing,
-        has_kind=_has_kind(asked.kind, unit.text),
+        passage_share=coverage(wanted, bag(_surroundings(unit), language), language).share,
+        has_kind=has_kind,
         same_language=same_language,
     )
 
 
-def _has_kind(kind: Kind, text: str) -> bool:
-    return kind in MEASURABLE and holds(kind, text)
+def _with_kind(held: Coverage, wanted: Sequence[Term], has_kind: bool) -> Coverage:
+    """Count the kind that is asked for as one more word to be found: no price, no answer to "how much?"."""
+    total = sum(t.weight for t in wanted)
+    share = (total * held.share + _KIND_WEIGHT * has_kind) / (total + _KIND_WEIGHT)
+    return Coverage(share=share, missing=max(held.missing, _KIND_WEIGHT * (not has_kind)))
 
 
 def _with_headings(unit: Unit) -> str:
     return " ".join((unit.found.passage.title, *unit.found.passage.headings, unit.context, unit.text))
+
+
+def _surroundings(unit: Unit) -> str:
+    return _with_headings(unit) if unit.is_record else unit.found.passage.context
 
 
 def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Features:
@@ -78,7 +92,7 @@ def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Fe
     best, language = reply[0], asked.language
     wanted = (*asked.terms, *asked.carried)
     fullest = max(reply, key=lambda s: s.share)
-    in_passage = coverage(wanted, bag(fullest.unit.found.passage.context, language), language)
+    in_passage = coverage(wanted, bag(_surroundings(fullest.unit), language), language)
     everywhere = " ".join(dict.fromkeys(u.found.passage.context for u in units))
     is_measurable = asked.kind in MEASURABLE
     return Features(

@@ -76,7 +76,8 @@ _ASKED: tuple[tuple[Kind, str], ...] = (
         Kind.YES_NO,
         r"^\W*(?:(?:and|y|so|but|pero|hi|hello|hola|do|does|did|is|are|can|could|may|will|would|have|has|am|must"
         r"|should)\b\W*)?(?:do|does|did|is|are|can|could|may|will|would|have|has|am|must|should|i|you|u|there"
-        r"|teneis|tienen?|hay|puedo|puede|se puede|podeis|aceptais|haceis|abris|abren?|esta|estan|es|son|admitis"
+        r"|teneis|tienen?|hay|puedo|pueden?|se pueden?|podemos"
+        r"|podeis|aceptais|haceis|abris|abren?|esta|estan|es|son|admitis"
         r"|ofreceis|vendeis|atendeis|enviais|hacen|aceptan|necesito|tengo que|hace falta|os|me|existe)\b",
     ),
 )
@@ -104,6 +105,10 @@ _HELD: dict[Kind, re.Pattern[str]] = {
         r"\b(?:street|st|lane|road|avenue|square|floor|next to|opposite|behind|near|corner|station|calle|avenida"
         r"|plaza|paseo|piso|planta|junto a|enfrente|frente a|detras|cerca|esquina|at|in|en|from|under|settings"
         r"|counter|desk)\b"
+    ),
+    Kind.WAY: re.compile(
+        r"\b(?:you can|can be|go to|choose|click|press|write|call|book|under|puedes|se puede|pulsa|elige|escribe|llama"
+        r"|hay que|ajustes|settings)\b|>"
     ),
     Kind.CONTACT: re.compile(r"\+?\d[\d ]{7,}|\b\S+@\S+|\bwww\.|https?://"),
 }

@@ -11,7 +11,8 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|approx|no|nr|tel|dr|mr|mrs|ms|st|sr|sra|dra|avda|av|c|p\. ej|ej|núm|pág|vs)|\b[A-Z])\.$",
     re.I,
 )
-_ROW_LINE = re.compile(r"^[^\s:][^:.!?]{0,60}: \S")
+_CELL_LINE = re.compile(r"^[^\s:\u2014][^:.!?\u2014]{0,60}: \S")  # "Heading: value", one cell a line
+_ROW_LINE = re.compile(r" \u2014 [^:]{1,60}: \S|: \S.*; .*: \S")  # "Item — Heading: value; Heading: value"
 _LIST_MARK = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 _WRAPPED_LINE = 50  # characters
@@ -27,7 +28,8 @@ class Unit:
     found: FoundPassage
     rank: int  # of its passage in the search result, from 0
     place: int  # order within the passage
-    is_row: bool = False
+    is_row: bool = False  # stands on a line of its own: a list item or a table row
+    is_record: bool = False  # a table row: what stands in its neighbours is not said of it
 
     @property
     def in_context(self) -> str:
@@ -53,7 +55,17 @@ def _cut_passage(found: FoundPassage, rank: int) -> list[Unit]:
             if _is_heading(text, found) or text in seen:
                 continue
             seen.add(text)
-            units.append(Unit(text=text, context=above, found=found, rank=rank, place=len(units), is_row=is_row))
+            units.append(
+                Unit(
+                    text=text,
+                    context=above,
+                    found=found,
+                    rank=rank,
+                    place=len(units),
+                    is_row=is_row,
+                    is_record=is_row and _is_record(text),
+                )
+            )
     return units
 
 
@@ -61,12 +73,12 @@ def _pieces(block: str) -> list[tuple[str, bool]]:
     lines = [line.strip() for line in block.splitlines() if line.strip()]
     if not lines:
         return []
-    if len(lines) > 1 and all(_ROW_LINE.match(line) for line in lines):
+    if len(lines) > 1 and all(_CELL_LINE.match(line) for line in lines):
         row = "; ".join(_clean(line).rstrip(";") for line in lines)
         return [(row, True)] if len(row) <= _LONGEST_ROW else [(_clean(line), True) for line in lines]
     pieces: list[tuple[str, bool]] = []
     for line in _joined(lines):
-        if _LIST_MARK.match(line) or line.count(": ") > 1:
+        if _LIST_MARK.match(line) or _ROW_LINE.search(line):
             pieces.append((_clean(_LIST_MARK.sub("", line)), True))
         else:
             pieces += [(sentence, False) for sentence in sentences(_clean(line))]
@@ -77,12 +89,20 @@ def _joined(lines: Sequence[str]) -> list[str]:
     """Undo line wraps: after an unfinished line, lower case or a long line before tells that it goes on."""
     joined: list[str] = []
     for line in lines:
-        wrapped = joined and not _LIST_MARK.match(line) and not re.search(r"[.!?:;]\W*$", joined[-1])
+        wrapped = joined and not _starts_anew(line, joined[-1]) and not re.search(r"[.!?:;]\W*$", joined[-1])
         if wrapped and (line[0].islower() or len(joined[-1]) > _WRAPPED_LINE):
             joined[-1] = f"{joined[-1]} {line}"
         else:
             joined.append(line)
     return joined
+
+
+def _is_record(text: str) -> bool:
+    return bool(_ROW_LINE.search(text) or _CELL_LINE.match(text))
+
+
+def _starts_anew(line: str, before: str) -> bool:
+    return bool(_LIST_MARK.match(line) or _ROW_LINE.search(line) or _ROW_LINE.search(before))
 
 
 def sentences(text: str) -> list[str]:

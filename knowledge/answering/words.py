@@ -12,6 +12,8 @@ from knowledge.answering.lexicon import GENERIC, GRAMMAR, IDEAS, MILD
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _STEMMERS = {"de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian", "pt": "portuguese"}
+# The Spanish stemmer knows these endings by their accents, which people leave out and `fold` takes away.
+_ACCENTLESS = re.compile(r"(?<=\w{2})(?:a|e)?is$|(?<=\w{2})cion$")
 _SPELLINGS = (("qu", "k"), ("ce", "se"), ("ci", "si"), ("ge", "je"), ("gi", "ji"), ("ll", "y"))
 _LETTERS = str.maketrans({"c": "k", "z": "s", "v": "b", "h": None, "ñ": "n"})
 _ANY_LANGUAGE_GRAMMAR = frozenset().union(*GRAMMAR.values())
@@ -44,8 +46,13 @@ def word(text: str, language: str) -> Word:
     stem = text
     algorithm = _STEMMERS.get(language)
     if algorithm and not text.isdigit():
-        stem = fold(_stemmer(algorithm).stemWord(text)) or text
+        written = _ACCENTLESS.sub(_accented, text) if language == "es" else text
+        stem = fold(_stemmer(algorithm).stemWord(written)) or text
     return Word(text=text, stem=stem, sound=_sound(stem))
+
+
+def _accented(ending: re.Match[str]) -> str:
+    return {"ais": "áis", "eis": "éis", "is": "ís", "cion": "ción"}[ending.group()]
 
 
 @lru_cache(maxsize=8)
