@@ -11,6 +11,7 @@ from models.passage import ExtractedDocument, Section
 
 HEADING_CHARACTERS = 150  # a longer one is a sentence that somebody has made large
 TITLE_CHARACTERS = 120
+QUESTION_LEVEL = 99  # under any other heading
 
 _LIGATURES = {"\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl"}
 _SPACES = dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u200a\u202f\t\x0b\x0c", " ")
@@ -18,6 +19,9 @@ _NOTHING = dict.fromkeys("\u00ad\u200b\u200c\u2060\ufeff\ufffd", "")
 _CHARACTERS = str.maketrans(_LIGATURES | _SPACES | _NOTHING)
 # NUL is refused by PostgreSQL, half a surrogate pair by UTF-8; private-use characters are glyphs of symbol fonts.
 _UNWANTED = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\uf8ff]")
+QUESTION_AND_ANSWER = re.compile(
+    r"\A(?:Q|P|Question|Pregunta)[.:]\s*(.{3,140}?\?)\s+(?:A|R|Answer|Respuesta)[.:]\s+(.+)\Z", re.S
+)
 _EMPTY_HEADINGS = {"contents", "table of contents", "índice", "contenido", "sommaire", "inhalt", "inhaltsverzeichnis"}
 
 
@@ -74,7 +78,7 @@ def assemble(content: Content, name: str) -> ExtractedDocument:
     Raises:
         DocumentRejected: there is no text in it.
     """
-    blocks = [block for block in map(_cleaned, content.blocks) if block.text.strip()]
+    blocks = [block for raw in content.blocks for block in _answered(_cleaned(raw)) if block.text.strip()]
     top = _only_top_heading(blocks)
     title = top.text if top else one_line(content.title or "") or readable(name)
     sections = tuple(_sections(_no_lost_headings(block for block in blocks if block is not top)))
@@ -96,11 +100,21 @@ def _cleaned(block: Block) -> Block:
     return replace(block, text=text)
 
 
+def _answered(block: Block) -> Iterator[Block]:
+    """Make the question of "Q: …? A: …" the heading of its answer, under whatever is open."""
+    pair = QUESTION_AND_ANSWER.match(block.text) if isinstance(block, Paragraph) else None
+    if pair:
+        yield Heading(text=pair[1], level=QUESTION_LEVEL, page=block.page)
+        yield Paragraph(text=pair[2], page=block.page)
+    else:
+        yield block
+
+
 def _only_top_heading(blocks: Sequence[Block]) -> Heading | None:
     """Give the heading that names the whole document: the outermost, if it stands alone and before the others."""
     headings = [block for block in blocks if isinstance(block, Heading)]
     outermost = [heading for heading in headings if heading.level == min(h.level for h in headings)]
-    if len(outermost) != 1 or outermost[0] is not headings[0]:
+    if len(outermost) != 1 or outermost[0] is not headings[0] or outermost[0].level == QUESTION_LEVEL:
         return None
     before = sum(len(block.text) for block in blocks[: blocks.index(outermost[0])])
     return outermost[0] if before < TITLE_CHARACTERS else None  # a date or the name of the shop may stand above it

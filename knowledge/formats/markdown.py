@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph
+from knowledge.formats.blocks import QUESTION_AND_ANSWER, Block, Content, Heading, Line, Paragraph
 from knowledge.formats.decode import decode
 from knowledge.formats.links import shown_address
+from knowledge.formats.plain import WRAPPED_FROM
 from knowledge.formats.tables import table_blocks
 
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.S)
@@ -82,18 +83,32 @@ class _Walk:
             # A line in bold alone is how many people write a heading; a sentence in bold is still a sentence.
             is_sentence = bold[1].rstrip().endswith((".", "!", ",", ";"))
             yield Paragraph(text=text) if is_sentence else Heading(text=text, level=7)
+        elif _are_lines(token.content):
+            shown = inline_text(token.children or (), softbreak="\n")
+            yield from (Line(text=line) for line in shown.split("\n"))
         else:
             yield Paragraph(text=text)
 
 
-def inline_text(children: Sequence[Token]) -> str:
+def _are_lines(source: str) -> bool:
+    """Say whether lines were ended on purpose, as in hours or an address: all short, each begun anew."""
+    lines = source.split("\n")
+    if QUESTION_AND_ANSWER.match(source):
+        return False
+    is_short = max(map(len, lines)) < WRAPPED_FROM
+    return (
+        len(lines) > 1 and is_short and all(line.lstrip("*_[ ")[:1].isupper() or line[:1].isdigit() for line in lines)
+    )
+
+
+def inline_text(children: Sequence[Token], softbreak: str = " ") -> str:
     """Give the words of a line; a link keeps an address that its words do not show."""
     text, link, start = "", "", 0
     for child in children:
         if child.type in ("text", "code_inline"):
             text += child.content
         elif child.type in ("softbreak", "hardbreak"):
-            text += " " if child.type == "softbreak" else "\n"
+            text += softbreak if child.type == "softbreak" else "\n"
         elif child.type == "html_inline" and child.content.lower().startswith("<br"):
             text += "\n"
         elif child.type == "link_open":

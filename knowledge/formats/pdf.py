@@ -18,6 +18,8 @@ SCAN_CHARACTERS = 5  # a page, on average: less is a stamp or a page number on a
 _PAGE_NUMBER = re.compile(
     r"^\W*(page|página|pagina|pág\.?|seite|p\.)?\s*\d{1,4}(\s*(/|of|de|von|di|sur)\s*\d{1,4})?\W*$", re.I
 )
+# What browsers print around a page: the address with "1/3" below, the date with the title above.
+_PRINT_MARK = re.compile(r"^(https?|file)://\S+( \d+/\d+)?$|^\d{1,2}[/.]\d{1,2}[/.]\d{2,4},? \d{1,2}:\d{2}\b")
 _PROGRAMS_TITLE = re.compile(
     r"^(microsoft \w+ - |untitled|anonymous|document\d*$|\(anonymous\))|\.(docx?|pdf|odt|indd)$", re.I
 )
@@ -63,7 +65,7 @@ def _without_margins(pages: Sequence[Sequence[PageLine]]) -> Iterator[PageLine]:
     repeated = {likeness for likeness, where in seen.items() if len(where) >= needed}
     for lines in pages:
         for line in lines:
-            is_margin = _likeness(line) in repeated or _PAGE_NUMBER.match(line.text)
+            is_margin = _likeness(line) in repeated or _PAGE_NUMBER.match(line.text) or _PRINT_MARK.match(line.text)
             if not (_at_edge(line) and is_margin):
                 yield line
 

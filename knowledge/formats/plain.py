@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from knowledge.formats.blocks import Block, Content, Heading, Line, Paragraph
+from knowledge.formats.blocks import QUESTION_AND_ANSWER, Block, Content, Heading, Line, Paragraph
 from knowledge.formats.decode import decode
 
 WRAPPED_FROM = 55  # characters; a shorter line that ends early was ended on purpose
@@ -27,7 +27,9 @@ def _chunk(lines: list[str]) -> Iterator[Block]:
         lines = lines[1:]
     lines = [line.strip() for line in lines if not _UNDERLINE.match(line)]
     joined = _unwrapped(lines)
-    if any(ITEM.match(line) for line in joined) or len(joined) > 1:
+    if QUESTION_AND_ANSWER.match(" ".join(joined)):
+        yield Paragraph(text=" ".join(joined))
+    elif any(ITEM.match(line) for line in joined) or len(joined) > 1:
         yield from (Line(text=re.sub(r"^[*+•◦▪●‣·\u2013]\s+", "- ", line)) for line in joined)
     elif joined:
         yield Paragraph(text=joined[0])

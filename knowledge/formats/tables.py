@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from knowledge.formats.blocks import Block, Heading, Line, Paragraph, one_line
+from knowledge.formats.blocks import QUESTION_LEVEL, Block, Heading, Line, Paragraph, one_line
 
 Rows = Sequence[Sequence[str]]
 
 _UNITS = "eur|usd|gbp|chf|mxn|ars|cop|clp|pen|brl|kg|g|mg|l|ml|cm|mm|m|km|days|hours|minutes|min|pct|percent"
 _UNIT = re.compile(rf"^(.+)[_ ]({_UNITS})$", re.I)
 _CODE = re.compile(r"^\S*\d\S*$")  # an article number: one word with a digit in it
-_QUESTION_LEVEL = 9
 
 
 def table_blocks(rows: Rows, *, has_header: bool | None = None, questions_as_headings: bool = False) -> Iterator[Block]:
@@ -109,5 +108,5 @@ def _are_questions(values: Sequence[str]) -> bool:
 def _questions(header: Sequence[str], body: Rows, subject: int) -> Iterator[Block]:
     for row in body:
         others = [value for column, value in enumerate(row) if value and column != subject]
-        yield Heading(text=row[subject], level=_QUESTION_LEVEL)
+        yield Heading(text=row[subject], level=QUESTION_LEVEL)
         yield Paragraph(text=others[0] if len(others) == 1 else _cells(header, row, subject))

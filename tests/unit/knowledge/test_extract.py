@@ -55,6 +55,18 @@ async def test_a_question_in_bold_is_the_heading_of_its_answer() -> None:
     ]
 
 
+async def test_question_and_answer_by_their_letters_are_heading_and_text() -> None:
+    expected = [(("Paying", "Do you take cards?"), "Yes, all."), (("Paying", "And cheques?"), "No.")]
+    source = "# Shop\n\n## Paying\n\nQ: Do you take cards?\nA: Yes, all.\n\nQ: And cheques?\nA: No.\n"
+    assert await read(source) == expected
+    assert await read("Q: Do you take\ncards?\nA: Yes, all.", "faq.txt") == [(("Do you take cards?",), "Yes, all.")]
+
+
+async def test_short_lines_of_markdown_stay_lines() -> None:
+    assert await read("Monday: 9 to 18\n**Sunday**: closed") == [((), "Monday: 9 to 18\nSunday: closed")]
+    assert await read("This line was\nwrapped early.") == [((), "This line was wrapped early.")]
+
+
 async def test_an_address_is_kept_that_the_words_of_its_link_hide() -> None:
     assert await read("See [our page](https://shop.example/x) or [a@b.example](mailto:a@b.example), [top](#top).") == [
         ((), "See our page (https://shop.example/x) or a@b.example, top.")
