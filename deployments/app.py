@@ -1,7 +1,8 @@
 """Dresses plain classes for Ray Serve: the only place that does. `serve.yaml` names these functions.
 
 A root is a direct-ingress replica under HAProxy: it opens a port, and holds its shutdown for 30 s. So no worker,
-embedder or model is its application's root; a thin door is.
+embedder or model is its application's root; a thin door is. Each function imports what it dresses: the five are built
+in processes of their own, and none should wait for the others' libraries.
 """
 
 from typing import Any
@@ -10,18 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve import Application
 
-from deployments.generation.options import ModelOptions
-from deployments.operator_replica import operator_app
-from deployments.replicas import (
-    CaretakerReplica,
-    ConversationReplica,
-    Door,
-    EmbedderReplica,
-    ExtractiveReplica,
-    IndexerReplica,
-    IngressReplica,
-    SenderReplica,
-)
 from deployments.settings import read_settings
 
 DRAIN_S = 40.0  # a turn's deadline, and the time to give back
@@ -49,6 +38,8 @@ class ModelArguments(BaseModel):
 
 def edge(arguments: NoArguments) -> Application:
     """The webhook ingress. Autoscaled by ongoing requests, kept well below the slots: those that wait are not seen."""
+    from deployments.replicas.ingress import IngressReplica
+
     del arguments
     dressed = serve.deployment(
         IngressReplica,
@@ -64,6 +55,11 @@ def edge(arguments: NoArguments) -> Application:
 
 def brain(arguments: NoArguments) -> Application:
     """Conversation, sender, indexer and caretaker behind one door."""
+    from deployments.replicas.caretaker import CaretakerReplica
+    from deployments.replicas.conversation import ConversationReplica
+    from deployments.replicas.indexer import IndexerReplica
+    from deployments.replicas.sender import SenderReplica
+
     del arguments
     workers = {
         "conversation": _worker(ConversationReplica, "Conversation"),
@@ -76,6 +72,8 @@ def brain(arguments: NoArguments) -> Application:
 
 def embed(arguments: NoArguments) -> Application:
     """The embedding model behind its door."""
+    from deployments.replicas.embedder import EmbedderReplica
+
     del arguments
     dressed = serve.deployment(
         EmbedderReplica,
@@ -90,6 +88,8 @@ def embed(arguments: NoArguments) -> Application:
 
 def llm(arguments: ModelArguments) -> Application:
     """The generative model's door; without a model, the extractive answerer stands in its place."""
+    from deployments.replicas.extractive import ExtractiveReplica
+
     model = arguments.model or read_settings().model
     if model is None:
         return serve.deployment(ExtractiveReplica, name="Generator", max_ongoing_requests=256, **LIGHT, **HEALTH).bind()
@@ -98,6 +98,8 @@ def llm(arguments: ModelArguments) -> Application:
 
 def operator(arguments: NoArguments) -> Application:
     """Health, status and metrics; FastAPI is built inside the replica, so that nothing of it is pickled."""
+    from deployments.replicas.operator import operator_app
+
     del arguments
     dressed = serve.deployment(
         serve.ingress(operator_app)(_OperatorReplica), name="Operator", max_ongoing_requests=100, **LIGHT, **HEALTH
@@ -122,12 +124,15 @@ def _worker(replica: type, name: str) -> Application:
 
 
 def _door(name: str) -> Any:
+    from deployments.replicas.door import Door
+
     return serve.deployment(Door, name=name, ray_actor_options={"num_cpus": 0})
 
 
 def _generator(model: str, arguments: ModelArguments) -> Application:
-    # Imported here: vLLM takes seconds to import, and an installation without a model never needs it.
+    # vLLM takes seconds to import, and an installation without a model never needs it.
     from deployments.generation.engine import engine_deployment, engine_facts
+    from deployments.generation.options import ModelOptions
     from deployments.generator import Generator
 
     options = ModelOptions(

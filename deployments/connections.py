@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deployments.embedding.artifact import MODEL_NAME
 from deployments.embedding.runner import DIMENSION
@@ -14,10 +15,12 @@ from knowledge.split import SPLITTER_VERSION
 from security.keyring import Keyring
 from store.accounts import Accounts
 from store.database import Database
-from store.passages import MilvusPassages
 from telemetry import logs
 from telemetry.metrics import export_through_ray
-from whatsapp.client import GraphClient, GraphOptions
+
+if TYPE_CHECKING:  # imported where they are used: a replica keeps in memory only what it needs
+    from store.passages import MilvusPassages
+    from whatsapp.client import GraphClient
 
 TOKEN_LIFE_S = 30.0  # how long a replaced access token may still be used
 
@@ -39,18 +42,25 @@ class Connections:
         database = Database(database_url(settings), name=name, pool_size=pool_size)
         return cls(settings=settings, keyring=settings.keyring, database=database)
 
-    def passages(self) -> MilvusPassages:
-        """Give the search index, not prepared yet."""
-        return passages_index(self.settings, self.settings.milvus_uri or "")
 
-    def graph(self) -> GraphClient:
-        """Give a client of the Graph API for all numbers."""
-        options = GraphOptions(base_url=self.settings.graph_url, version=self.settings.graph_version)
-        return GraphClient(cached_token(Accounts(self.database, self.keyring)), options)
+def passages(connections: Connections) -> "MilvusPassages":
+    """Give the search index, not prepared yet."""
+    return passages_index(connections.settings, connections.settings.milvus_uri or "")
 
 
-def passages_index(settings: Settings, uri: str) -> MilvusPassages:
+def graph(connections: Connections) -> "GraphClient":
+    """Give a client of the Graph API for all numbers."""
+    from whatsapp.client import GraphClient, GraphOptions
+
+    settings = connections.settings
+    options = GraphOptions(base_url=settings.graph_url, version=settings.graph_version)
+    return GraphClient(cached_token(Accounts(connections.database, connections.keyring)), options)
+
+
+def passages_index(settings: Settings, uri: str) -> "MilvusPassages":
     """Give the index for this code's embedding model and splitter, not prepared yet."""
+    from store.passages import MilvusPassages
+
     return MilvusPassages(
         uri,
         settings.milvus_token.get_secret_value(),

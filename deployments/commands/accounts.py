@@ -56,7 +56,7 @@ def add_number(
     app_secret_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
     verify_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
 ) -> None:
-    """Add a number with its secrets, from files or line by line from standard input: access token, app secret, verify token."""
+    """Add a number; its secrets come from files, or a line each by standard input: access token, app secret, verify token."""
     access_token = read_secret(access_token_file, "access token")
     signing = App(
         name=app,

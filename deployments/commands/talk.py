@@ -67,9 +67,11 @@ async def _number(opened: Open, simulator: SimulatorClient, slug: str | None) ->
 async def _record(turns: Turns, number: str, wamid: str) -> TurnRecord | None:
     try:
         async with asyncio.timeout(RECORD_LIMIT_S):
-            while (turn := await turns.of_message(number, wamid)) is None:
+            while True:
+                turn = await turns.of_message(number, wamid)
+                if turn is not None and "graph" in turn.sending_ms:
+                    return turn
                 await asyncio.sleep(0.05)
-            return turn
     except TimeoutError:
         return None
 

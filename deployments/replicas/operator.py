@@ -11,7 +11,7 @@ from deployments.handles import LazyHandle, ask_status
 from deployments.operator.app import build_app
 from deployments.operator.cluster import applications, node_agents
 from deployments.operator.ports import OperatorPorts
-from deployments.replicas import BRAIN
+from deployments.replicas.roster import BRAIN
 from security.tokens import hash_token
 from store.status import can_keep, queue_depths
 
