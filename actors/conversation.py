@@ -34,7 +34,7 @@ class ConversationWorker:
         self._claims = claims
         self._turns = turns
         self._taker = taker
-        self._keeper: Keeper[UUID] = Keeper("conversation", lambda: claims.renew(owner), most=MOST_AT_ONCE)
+        self._keeper: Keeper[UUID] = Keeper("conversation", lambda keys: claims.renew(owner, keys), most=MOST_AT_ONCE)
         self._loop = Loop("conversation", self._step)
 
     def start(self) -> None:

@@ -44,7 +44,7 @@ class Indexer:
         self._extract = extract
         self._split = split
         # One file at a time: parsing and embedding fill a processor each.
-        self._keeper: Keeper[UUID] = Keeper("indexer", lambda: claims.renew(owner), most=1)
+        self._keeper: Keeper[UUID] = Keeper("indexer", lambda keys: claims.renew(owner, keys), most=1)
         self._loop = Loop("indexer", self._step, pause=LOOK_EVERY)
 
     def start(self) -> None:

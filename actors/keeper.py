@@ -17,8 +17,8 @@ Key = TypeVar("Key", bound=Hashable)
 class Keeper(Generic[Key]):
     """The tasks of one worker, each on a claimed row."""
 
-    def __init__(self, name: str, renew: Callable[[], Awaitable[set[Key]]], *, most: int) -> None:
-        """Hold up to `most` rows; `renew` gives the keys that are still ours."""
+    def __init__(self, name: str, renew: Callable[[set[Key]], Awaitable[set[Key]]], *, most: int) -> None:
+        """Hold up to `most` rows; `renew` keeps those of the given keys that are still ours, and gives them."""
         self.name = name
         self._renew = renew
         self._most = most
@@ -55,7 +55,7 @@ class Keeper(Generic[Key]):
         if not self._tasks:
             return False
         before = set(self._tasks)
-        ours = await self._renew()
+        ours = await self._renew(before)
         for key in before - ours:
             task = self._tasks.get(key)
             if task is not None and not task.done():

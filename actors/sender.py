@@ -44,7 +44,7 @@ class Sender:
         self._owner = owner
         self._queue = queue
         self._graph = graph
-        self._keeper: Keeper[str] = Keeper("sender", lambda: queue.renew(owner), most=MOST_NUMBERS)
+        self._keeper: Keeper[str] = Keeper("sender", lambda keys: queue.renew(owner, keys), most=MOST_NUMBERS)
         self._loop = Loop("sender", self._step)
         self._draining = asyncio.Event()
 

@@ -4,6 +4,7 @@ Nothing in here commits or sends; it is given its ports and gives a `ClosedTurn`
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from models.errors import MachineFailed
 from models.message import MessageKind, OutboundMessage
 from models.passage import FoundPassage
 from telemetry.metrics import STEP_SECONDS, Step
+
+logger = logging.getLogger(__name__)
 
 PASSAGES = 8
 LADDER_RESERVE = timedelta(seconds=3)  # left under the deadline for the rungs below the model
@@ -113,7 +116,8 @@ class TurnTaker:
                     ),
                     watch,
                 )
-        except (MachineFailed, TimeoutError):
+        except (MachineFailed, TimeoutError) as error:
+            _tell("nothing could be found or said in time: a person is asked", error)
             return Answer(text=say(Phrase.HOLDING, language), rung=Rung.HOLDING, model=Rung.HOLDING)
 
     async def _find(self, turn: OpenTurn, question: str, watch: Stopwatch) -> list[FoundPassage]:
@@ -127,9 +131,13 @@ class TurnTaker:
             for answerer in self._ladder[:-1]:
                 try:
                     return await answerer.answer(question)
-                except MachineFailed:
-                    continue
+                except MachineFailed as error:
+                    _tell("a rung of the ladder failed, the next is taken", error)
             return await self._ladder[-1].answer(question)
+
+
+def _tell(event: str, error: Exception) -> None:
+    logger.warning(event, extra={"why": type(error).__name__, "cause": type(error.__cause__).__name__})
 
 
 def said(turn: OpenTurn) -> str:

@@ -1,5 +1,6 @@
 """Conversations as work: claimed in batches, answered one at a time each, given back or failed."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -56,10 +57,10 @@ class Conversations:
             now = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
         return [_claimed(row, now) for row in rows]
 
-    async def renew(self, owner: str) -> set[UUID]:
-        """Keep what this owner holds; give the ids that it still has."""
+    async def renew(self, owner: str, keys: Collection[UUID]) -> set[UUID]:
+        """Keep these of this owner's; give the ids that it still has."""
         async with self._database.write() as connection:
-            return await leases.renew(connection, conversations, owner=owner)
+            return await leases.renew(connection, conversations, owner=owner, keys=keys)
 
     async def give_back(self, claimed: ClaimedConversation) -> None:
         """Leave the work undone for another worker, at once."""

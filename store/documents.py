@@ -1,6 +1,6 @@
 """A business's documents and their passages: the text that is kept; the search index is made from it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -92,10 +92,10 @@ class Documents:
             )
         return [_claimed(row) for row in rows]
 
-    async def renew(self, owner: str) -> set[UUID]:
-        """Keep what this owner holds; give the ids that it still has."""
+    async def renew(self, owner: str, keys: Collection[UUID]) -> set[UUID]:
+        """Keep these of this owner's; give the ids that it still has."""
         async with self._database.write() as connection:
-            return await leases.renew(connection, documents, owner=owner)
+            return await leases.renew(connection, documents, owner=owner, keys=keys)
 
     async def indexed(self, claimed: ClaimedDocument, title: str, cut: Sequence[Passage]) -> None:
         """Replace the passages of a document and call it indexed.

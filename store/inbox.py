@@ -15,14 +15,17 @@ from store.database import Database, Writing
 from store.statuses import record_statuses
 
 # One constant text whatever the number of rows, so that it is planned once; sorted by key, so that two commits that
-# hold the same messages lock them in the same order.
+# hold the same messages lock them in the same order. The ids are drawn before that, in the order of the bodies: lines
+# of one second are told apart by nothing else.
 _RECEIVE = text("""
-    INSERT INTO inbox (phone_number_id, wamid_digest, kind, sent_at, body)
-    SELECT phone_number_id, wamid_digest, kind, sent_at, body
-      FROM unnest(CAST(:phone_number_id AS text[]), CAST(:wamid_digest AS bytea[]), CAST(:kind AS text[]),
-                  CAST(:sent_at AS timestamptz[]), CAST(:body AS bytea[]))
-           WITH ORDINALITY AS row (phone_number_id, wamid_digest, kind, sent_at, body, place)
-     ORDER BY phone_number_id, wamid_digest, place
+    WITH coming AS MATERIALIZED (
+        SELECT nextval('inbox_id_seq') AS id, message.*
+          FROM unnest(CAST(:phone_number_id AS text[]), CAST(:wamid_digest AS bytea[]), CAST(:kind AS text[]),
+                      CAST(:sent_at AS timestamptz[]), CAST(:body AS bytea[]))
+               AS message (phone_number_id, wamid_digest, kind, sent_at, body)
+    )
+    INSERT INTO inbox (id, phone_number_id, wamid_digest, kind, sent_at, body) OVERRIDING SYSTEM VALUE
+    SELECT * FROM coming ORDER BY phone_number_id, wamid_digest, id
         ON CONFLICT (phone_number_id, wamid_digest) DO NOTHING
 """)
 

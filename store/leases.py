@@ -5,7 +5,7 @@ what came of the work first asks `hold` with the fence of its claim, so that a h
 A lease that ran out is counted apart from a failure that was reported: a killed process says nothing about the row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -55,11 +55,14 @@ async def claim(
     return rows
 
 
-async def renew(connection: Writing, table: Table, *, owner: str) -> set[Any]:
-    """Lengthen every lease of this owner that has not run out; give the keys that it still holds."""
+async def renew(connection: Writing, table: Table, *, owner: str, keys: Collection[Any]) -> set[Any]:
+    """Lengthen the leases of this owner on the rows that it works on; give the keys that it still holds.
+
+    Never "all of this owner": a row that its worker could not let go of, or never learned that it had, must run out.
+    """
     statement = (
         update(table)
-        .where(table.c.lease_owner == owner, table.c.lease_until >= func.now())
+        .where(_key(table).in_(keys), table.c.lease_owner == owner, table.c.lease_until >= func.now())
         .values(lease_until=func.now() + LEASE)
         .returning(_key(table))
     )

@@ -4,7 +4,7 @@ A row is committed as `sending` with a fresh attempt id before its POST. Whoever
 outcome: it becomes `unknown`, waits for a status that names the attempt, and is sent once more only after that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,10 +114,10 @@ class Outbox:
             )
         return [ClaimedNumber(phone_number_id=row.phone_number_id, fence=row.fence) for row in rows]
 
-    async def renew(self, owner: str) -> set[str]:
-        """Keep the numbers of this owner; give those that it still has."""
+    async def renew(self, owner: str, keys: Collection[str]) -> set[str]:
+        """Keep these numbers of this owner's; give those that it still has."""
         async with self._database.write() as connection:
-            return await leases.renew(connection, numbers, owner=owner)
+            return await leases.renew(connection, numbers, owner=owner, keys=keys)
 
     async def release(self, number: ClaimedNumber) -> None:
         """Let another sender have the number at once."""
@@ -139,7 +139,7 @@ class Outbox:
 
     async def postpone(self, key: int, delay: timedelta) -> None:
         """Keep a message back that has not been begun."""
-        await self._change(key, OutboxState.QUEUED, due_at=func.now() + delay, only=OutboxState.QUEUED)
+        await self._change(key, OutboxState.QUEUED, only=(OutboxState.QUEUED,), due_at=func.now() + delay)
 
     async def accepted(self, key: int, wamid: str) -> None:
         """Note Graph's 200 and its id of the message, unless a status has said more by now."""
@@ -153,7 +153,8 @@ class Outbox:
 
     async def retry(self, key: int, delay: timedelta, code: int) -> None:
         """Queue again what Graph is known not to have taken."""
-        await self._change(key, OutboxState.QUEUED, due_at=func.now() + delay, error_code=code)
+        under_way = (OutboxState.SENDING, OutboxState.UNKNOWN)  # not what a status has ended meanwhile
+        await self._change(key, OutboxState.QUEUED, only=under_way, due_at=func.now() + delay, error_code=code)
 
     async def unknown(self, key: int, code: int | None = None) -> None:
         """Note that Graph may or may not have taken it."""
@@ -225,9 +226,9 @@ class Outbox:
             for row in rows
         ]
 
-    async def _change(self, key: int, new: OutboxState, only: OutboxState | None = None, **values: Any) -> None:
+    async def _change(self, key: int, new: OutboxState, only: Sequence[OutboxState] = (), **values: Any) -> None:
         """Take one legal step; a row that has moved on (a status was quicker) keeps its state and takes the values."""
-        allowed = [only.value] if only else before(OUTBOX_STEPS, new)
+        allowed = [state.value for state in only] or before(OUTBOX_STEPS, new)
         changed = update(outbox).where(outbox.c.id == key, outbox.c.state.in_(allowed)).values(state=new, **values)
         late = {name: value for name, value in values.items() if name in ("wamid", "wamid_digest")}
         async with self._database.write() as connection:

@@ -5,6 +5,7 @@ replaced while questions keep flowing. One client an event loop, made inside it.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -69,7 +70,8 @@ class MilvusPassages:
         Raises:
             SearchUnavailable: retryable.
         """
-        only = {"expr": "tenant_id == {tenant}", "expr_params": {"tenant": str(tenant_id)}, "limit": CANDIDATES}
+        # Milvus Lite knows no parameters in expressions; a UUID of ours needs none.
+        only = {"expr": f'tenant_id == "{tenant_id}"', "limit": CANDIDATES}
         dense = AnnSearchRequest([list(vector)], "vector", {"metric_type": "COSINE"}, **only)
         words = AnnSearchRequest([text], "words", {"metric_type": "BM25"}, **only)
         client = await self._connected()
@@ -110,12 +112,11 @@ class MilvusPassages:
         return self._client
 
     async def _delete_others(
-        self, client: AsyncMilvusClient, tenant_id: UUID, document_id: UUID, kept: Sequence[str]
+        self, client: AsyncMilvusClient, tenant_id: UUID, document_id: UUID, kept: list[str]
     ) -> None:
         await client.delete(
             ALIAS,
-            filter="tenant_id == {tenant} and document_id == {document} and id not in {kept}",
-            filter_params={"tenant": str(tenant_id), "document": str(document_id), "kept": list(kept) or [""]},
+            filter=f'tenant_id == "{tenant_id}" and document_id == "{document_id}" and id not in {json.dumps(kept or [""])}',
         )
 
     async def _create(self, client: AsyncMilvusClient) -> None:

@@ -13,6 +13,8 @@ from security.keyring import Keyring
 from store.codec import as_uuid
 from store.database import Database, Writing
 
+_LARGEST_CODE = 2**31 - 1  # of PostgreSQL's integer
+
 _STATES = [OutboxState(state.value) for state in DeliveryState]
 
 # The legal steps of models/lifecycle.py, as rows: (from, to).
@@ -31,8 +33,8 @@ _MATCHED = f"""
     matched AS (
         SELECT DISTINCT ON (coming.place) coming.*, outbox.id AS outbox_id, outbox.state AS old_state
           FROM coming JOIN outbox
-            ON outbox.attempt_id = coming.attempt_id
-            OR (outbox.phone_number_id = coming.phone_number_id AND outbox.wamid_digest = coming.wamid_digest)
+            ON outbox.phone_number_id = coming.phone_number_id
+           AND (outbox.attempt_id = coming.attempt_id OR outbox.wamid_digest = coming.wamid_digest)
          ORDER BY coming.place, (outbox.attempt_id = coming.attempt_id) DESC NULLS LAST
     ), climbing AS (
         SELECT DISTINCT ON (outbox_id) matched.*
@@ -43,7 +45,10 @@ _MATCHED = f"""
            SET state = climbing.state, error_code = climbing.error_code, reason = climbing.reason,
                accepted_at = coalesce(outbox.accepted_at, now()),
                wamid_digest = coalesce(outbox.wamid_digest, climbing.wamid_digest)
-          FROM climbing WHERE outbox.id = climbing.outbox_id
+          FROM climbing
+         WHERE outbox.id = climbing.outbox_id
+           -- Asked again of the row as it stands once it is locked: another commit may have climbed meanwhile.
+           AND (outbox.state, climbing.state) IN (VALUES {_STEPS})
     )"""  # noqa: S608 (the steps are our own enum)
 
 _RECORD = text(
@@ -74,10 +79,20 @@ async def record_statuses(connection: Writing, keyring: Keyring, statuses: Seque
         "wamid_digest": [keyring.blind_index(status.wamid, "wamid") for status in statuses],
         "attempt_id": [as_uuid(status.attempt_id) for status in statuses],
         "state": [status.state.value for status in statuses],
-        "error_code": [status.error_code for status in statuses],
-        "reason": [status.error_title for status in statuses],
+        "error_code": [_stored_code(status.error_code) for status in statuses],
+        "reason": [_stored_text(status.error_title) for status in statuses],
     }
     await connection.execute(_RECORD, columns)
+
+
+def _stored_code(code: int | None) -> int | None:
+    """Leave out what no column of ours holds; the good updates of the same body must not suffer for it."""
+    return code if code is not None and abs(code) <= _LARGEST_CODE else None
+
+
+def _stored_text(text: str | None) -> str | None:
+    """PostgreSQL's text holds no NUL."""
+    return text.replace("\x00", "\ufffd") if text is not None else None
 
 
 class ParkedStatuses:
