@@ -36,11 +36,12 @@ INBOX_STEPS: Mapping[InboxState, frozenset[InboxState]] = {
     InboxState.BURIED: frozenset({InboxState.RECEIVED}),  # replayed by an operator
 }
 
-# A status may skip rungs and may come before our note of Graph's answer, so the ladder is open upwards from SENDING on.
+# A status may skip rungs and may come before our note of Graph's answer, and even after the wait for an unknown outcome
+# (the row is QUEUED again then, and must not go out twice): the ladder is open upwards from everywhere.
 _LADDER = (OutboxState.SENT, OutboxState.DELIVERED, OutboxState.READ, OutboxState.PLAYED)
 
 OUTBOX_STEPS: Mapping[OutboxState, frozenset[OutboxState]] = {
-    OutboxState.QUEUED: frozenset({OutboxState.SENDING, OutboxState.FAILED}),
+    OutboxState.QUEUED: frozenset({OutboxState.SENDING, OutboxState.FAILED, *_LADDER}),
     OutboxState.SENDING: frozenset(
         {OutboxState.QUEUED, OutboxState.UNKNOWN, OutboxState.ACCEPTED, OutboxState.FAILED, *_LADDER}
     ),
