@@ -8,7 +8,7 @@ import numpy as np
 from deployments.connections import passages_index
 from deployments.embedding.artifact import ready_model
 from deployments.embedding.runner import EmbeddingModel
-from deployments.owner import state_of
+from deployments.running import state_of
 from deployments.settings import PREFIX, Settings
 from models.passage import Vector
 from store.passages import MilvusPassages

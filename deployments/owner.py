@@ -28,6 +28,7 @@ from deployments.embedded.server import EmbeddedServer, has_ended, launch
 from deployments.embedding.artifact import ready_model
 from deployments.manifest import ROOT, for_one_machine, read_manifest
 from deployments.ray_cluster import LocalRay
+from deployments.running import OWNER, running_owner, simulator_url, state_file, uses_simulator
 from deployments.settings import PREFIX, Settings
 from models.errors import MachineFailed, ParleyError, WrongSetting
 from store import schema
@@ -36,7 +37,6 @@ LEAST_FREE_BYTES = 1_000_000_000
 READY_LIMIT_S = 300.0
 READY_LIMIT_WITH_MODEL_S = 1500.0  # a large model is fetched and loaded first
 WATCH_EVERY_S = 2.0
-OWNER = "owner"  # name of the run record
 _FAILED = {"DEPLOY_FAILED", "UNHEALTHY"}
 
 Say = Callable[[str], None]
@@ -102,9 +102,8 @@ class Owner:
             has_ended(self._simulator)
         for server in reversed(self._servers):
             server.stop()
-        for name in (OWNER, "state"):
-            self._runs.remove(name)
-        (self._home / "run" / "state.json").unlink(missing_ok=True)
+        self._runs.remove(OWNER)
+        state_file(self._home).unlink(missing_ok=True)
 
     def claim(self) -> None:
         """Write down that this process is the owner.
@@ -206,7 +205,7 @@ class Owner:
 
     def _write_state(self) -> None:
         state = {"dashboard": self._ray.dashboard, "environment": self._environment}
-        path = self._home / "run" / "state.json"
+        path = state_file(self._home)
         path.parent.mkdir(exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(json.dumps(state))
@@ -218,34 +217,9 @@ class Owner:
         return result
 
 
-def running_owner(home: Path) -> psutil.Process | None:
-    """Give the process that owns this installation, if one is alive."""
-    record = RunFolder(home).read(OWNER)
-    return record.process() if record else None
-
-
-def state_of(home: Path) -> dict[str, Any] | None:
-    """Give what a running owner has written down: where things are; None while it is not up."""
-    try:
-        state: dict[str, Any] = json.loads((home / "run" / "state.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return state if running_owner(home) else None
-
-
 def absolute_model(model: str | None) -> str | None:
     """Give a model's path as every process finds it; a hub id stays as it is."""
     return str(Path(model).expanduser().resolve()) if model and Path(model).expanduser().exists() else model
-
-
-def uses_simulator() -> bool:
-    """Whether this machine's other side is the simulator: unless told where Graph is."""
-    return not os.environ.get(f"{PREFIX}GRAPH_URL")
-
-
-def simulator_url(settings: Settings) -> str:
-    """Give the address of the simulator and its chat page."""
-    return f"http://127.0.0.1:{settings.simulator_port}"
 
 
 def is_taken(port: int) -> bool:

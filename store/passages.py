@@ -114,10 +114,8 @@ class MilvusPassages:
     async def _delete_others(
         self, client: AsyncMilvusClient, tenant_id: UUID, document_id: UUID, kept: list[str]
     ) -> None:
-        await client.delete(
-            ALIAS,
-            filter=f'tenant_id == "{tenant_id}" and document_id == "{document_id}" and id not in {json.dumps(kept or [""])}',
-        )
+        mine = f'tenant_id == "{tenant_id}" and document_id == "{document_id}"'
+        await client.delete(ALIAS, filter=f"{mine} and id not in {json.dumps(kept)}" if kept else mine)
 
     async def _create(self, client: AsyncMilvusClient) -> None:
         schema = client.create_schema(auto_id=False, enable_dynamic_field=False)

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from deployments.commands.common import installation, out, read_secret, run
-from deployments.owner import uses_simulator
+from deployments.running import uses_simulator
 from deployments.sample import introduce_numbers
 from store.accounts import App
 

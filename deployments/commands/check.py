@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from deployments.commands.common import fail, installation, out, run
-from deployments.owner import owning
 from deployments.sample import DEFAULT_SAMPLE, add_sample
 from deployments.settings import read_settings
 from knowledge.evaluate import Verdict, summarise, summary_table, table
@@ -28,6 +27,8 @@ def demo_check(
     ),
 ) -> None:
     """Start everything, ask a business's golden questions through the simulator, and judge the replies."""
+    from deployments.owner import owning
+
     try:
         questions = read_golden(business / "golden.yaml")
         settings = read_settings()

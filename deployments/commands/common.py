@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
-from deployments.owner import simulator_url, state_of, uses_simulator
+from deployments.running import simulator_url, state_of, uses_simulator
 from deployments.settings import PREFIX, Settings, read_settings
 from models.errors import ParleyError, WrongSetting
 from security.keyring import Keyring

@@ -14,10 +14,9 @@ import typer
 from rich.table import Table
 
 from deployments.commands.common import fail, installation, out, run
-from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import end, environment_of, find, instance_of
 from deployments.manifest import ROOT
-from deployments.owner import owning, running_owner, simulator_url, state_of, uses_simulator
+from deployments.running import running_owner, simulator_url, state_of, uses_simulator
 from deployments.sample import DEFAULT_SAMPLE, add_sample, introduce_numbers
 from deployments.settings import Settings, read_settings
 from models.errors import MachineFailed, ParleyError, WrongSetting
@@ -54,6 +53,8 @@ def up() -> None:
 
 def own() -> None:
     """Be the owner, in the foreground, until told to stop."""
+    from deployments.owner import owning
+
     settings = _settings()
     try:
         with owning(settings, _say) as owner, _stopping() as stopping:
@@ -68,6 +69,8 @@ def own() -> None:
 
 def demo(sample: Sample = None) -> None:
     """Start everything with a sample business, print where to click, and end it all with Ctrl-C."""
+    from deployments.owner import owning  # what an owner needs takes a second to import; other commands need none of it
+
     settings = _settings()
     try:
         with owning(settings, _say) as owner, _stopping() as stopping:
@@ -197,6 +200,8 @@ def _stopping() -> Iterator[Any]:
 
 def _end_servers(settings: Settings) -> None:
     """End embedded servers whose owner was killed: PostgreSQL is not found by its environment."""
+    from deployments.embedded.postgres import EmbeddedPostgres
+
     if settings.database_url is None and (settings.root / "run").exists():
         postgres = EmbeddedPostgres(settings.root)
         if postgres.processes():
