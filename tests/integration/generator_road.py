@@ -6,6 +6,7 @@ file to write, because Ray prints to standard output.
 """
 
 import asyncio
+import functools
 import json
 import sys
 import time
@@ -16,6 +17,7 @@ from uuid import UUID
 
 import ray
 from ray import serve
+from ray._private import parameter
 
 from deployments.embedder import Embedder
 from deployments.generation.options import ModelOptions
@@ -54,8 +56,8 @@ async def ask(door: Any) -> dict[str, Any]:
 async def _ask_once(door: Any, seconds: float) -> dict[str, Any]:
     try:
         answer = await door.answer.remote(question(seconds))
-    except ModelUnavailable as error:
-        return {"error": type(error).__name__}
+    except ModelUnavailable:
+        return {"error": ModelUnavailable.__name__}  # Ray raises a subclass of its own making
     return {"text": answer.text, "model": answer.model, "sources": [source.title for source in answer.sources]}
 
 
@@ -68,6 +70,9 @@ async def embed_together(embedder: Any) -> dict[str, Any]:
 
 
 def main(model: str, home: str, port: int, target: Path) -> None:
+    # The agent's own port, 52365, is the same for every Ray of a machine, and `init` has no option for it: where it is
+    # taken, the agent tries for longer than the raylet waits for it, and no Ray comes up.
+    parameter.RayParams = functools.partial(parameter.RayParams, dashboard_agent_listen_port=0)
     ray.init(
         num_cpus=4,
         include_dashboard=False,
