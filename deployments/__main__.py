@@ -6,7 +6,7 @@ from deployments.commands.accounts import numbers, tenants
 from deployments.commands.check import demo_check
 from deployments.commands.dead import dead
 from deployments.commands.knowledge import knowledge
-from deployments.commands.service import demo, down, own, status, up
+from deployments.commands.service import demo, down, migrate, own, status, up
 from deployments.commands.talk import say
 
 cli = typer.Typer(
@@ -17,7 +17,7 @@ cli = typer.Typer(
     help="Parley answers a business's customers on WhatsApp. Start with: ./parley demo",
 )
 
-for command in (up, down, status, demo, say):
+for command in (up, down, status, demo, say, migrate):
     cli.command()(command)
 cli.command("demo-check")(demo_check)
 cli.command("own", hidden=True)(own)

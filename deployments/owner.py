@@ -119,7 +119,8 @@ class Owner:
     def _prepare_home(self) -> None:
         self._home.mkdir(parents=True, exist_ok=True)
         (self._home / "secrets").mkdir(exist_ok=True, mode=0o700)
-        _ = self._settings.keyring, self._settings.operator_token_text  # made once, before replicas ask for them
+        self._settings.make_keys()
+        _ = self._settings.keyring, self._settings.operator_token_text  # read once, so that a wrong one stops the start
         free = shutil.disk_usage(self._home).free
         if free < LEAST_FREE_BYTES:
             raise WrongSetting(
@@ -136,7 +137,7 @@ class Owner:
     def _check_ports(self) -> None:
         settings = self._settings
         wanted = {"HTTP_PORT": settings.http_port, "DASHBOARD_PORT": settings.dashboard_port}
-        if uses_simulator():
+        if uses_simulator(settings):
             wanted["SIMULATOR_PORT"] = settings.simulator_port
         for name, port in wanted.items():
             if is_taken(port):
@@ -162,7 +163,7 @@ class Owner:
 
     def _start_simulator(self) -> None:
         """Stand in for Meta, unless PARLEY_GRAPH_URL says where Graph is (docs/decisions/0009)."""
-        if not uses_simulator():
+        if not uses_simulator(self._settings):
             return
         port = self._settings.simulator_port
         self._simulator = launch(

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -31,6 +32,11 @@ CALL_LIMIT_S = 20.0
 DELETE_LIMIT_S = 15.0
 LOGICAL_CPUS = 8  # what Ray's books hold; nothing is reserved on one machine, the cores are shared by all
 OBJECT_STORE_BYTES = 100 * 1024 * 1024  # calls go by gRPC; Ray asks for 75 MiB at least
+_PORT_VARIABLES = (
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+)
 _APPLICATIONS = "/api/serve/applications/"
 
 ENVIRONMENT = {
@@ -83,6 +89,7 @@ class LocalRay:
             **ENVIRONMENT,
             "RAY_AUTH_TOKEN_PATH": str(self._token),
             "PYTHONPATH": str(ROOT),
+            **{variable: str(port) for variable, port in zip(_PORT_VARIABLES, free_ports(3), strict=True)},
             **extra,
         }
         self._head = launch(
@@ -160,3 +167,15 @@ class LocalRay:
         return httpx2.request(
             method, self._dashboard + _APPLICATIONS, headers=headers, timeout=CALL_LIMIT_S, trust_env=False, **options
         )
+
+
+def free_ports(count: int) -> list[int]:
+    """Give ports that nobody listens on, for doors that only this machine's Serve uses."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -4,17 +4,21 @@ A process of its own, so that the owner needs no Ray; `ray start` would also bri
 network address. Started by `deployments/ray_cluster.py` with its options as one JSON argument.
 """
 
+import functools
 import json
 import signal
 import sys
 import threading
 
 import ray
+from ray._private.parameter import RayParams
 
 
 def main() -> None:
     """Start, wait for SIGTERM, end."""
     options = json.loads(sys.argv[1])
+    # `ray.init` has no argument for it, and a second cluster on this machine would wait for the fixed port in vain.
+    RayParams.__init__ = functools.partialmethod(RayParams.__init__, dashboard_agent_listen_port=0)
     stopping = threading.Event()
     ray.init(**options, include_dashboard=True, dashboard_host="127.0.0.1", log_to_driver=False)
     for number in (signal.SIGTERM, signal.SIGINT):  # after `init`, which sets a handler of its own

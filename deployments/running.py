@@ -1,14 +1,13 @@
 """What is up on this machine, as a running owner has written it down; light, so that commands start quickly."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from deployments.embedded.processes import RunFolder
-from deployments.settings import PREFIX, Settings
+from deployments.settings import Settings
 
 OWNER = "owner"  # name of the run record
 
@@ -33,9 +32,9 @@ def state_of(home: Path) -> dict[str, Any] | None:
     return state if running_owner(home) else None
 
 
-def uses_simulator() -> bool:
+def uses_simulator(settings: Settings) -> bool:
     """Whether this machine's other side is the simulator: unless told where Graph is."""
-    return not os.environ.get(f"{PREFIX}GRAPH_URL")
+    return "graph_url" not in settings.model_fields_set
 
 
 def simulator_url(settings: Settings) -> str:

@@ -16,6 +16,7 @@ from security.keyring import Keyring
 from security.tokens import token_file
 
 PREFIX = "PARLEY_"
+ROOT = Path(__file__).resolve().parent.parent
 _FROM_FILES = ("database_url", "milvus_token", "app_secrets", "verify_token", "encryption_keys", "operator_token")
 
 
@@ -23,7 +24,7 @@ class Settings(BaseSettings):
     """Where everything is, and what may be tuned; frozen."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=ROOT / ".env", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     home: Path = Field(default=Path(".parley"), description="Folder of all that Parley keeps on this machine.")
@@ -65,15 +66,34 @@ class Settings(BaseSettings):
 
     @property
     def root(self) -> Path:
-        """The home, absolute."""
-        return self.home.expanduser().resolve()
+        """The home, absolute; a relative one lies in the folder of the code, wherever the command was given."""
+        return (ROOT / self.home.expanduser()).resolve()
 
     @cached_property
     def keyring(self) -> Keyring:
-        """The keys of this installation; without the setting they are made once, in a file of mode 0600."""
+        """The keys of this installation: of the setting, or of the file that its owner has made.
+
+        Raises:
+            WrongSetting: there are none, or they cannot be read.
+        """
         if self.encryption_keys is not None:
             return Keyring.parse(self.encryption_keys.get_secret_value())
-        return Keyring.parse(kept_secret(self.root / "secrets" / "encryption_keys", Keyring.generate_text))
+        try:
+            return Keyring.parse(self._keys_file.read_text().strip())
+        except OSError:
+            raise WrongSetting(
+                f"{PREFIX}ENCRYPTION_KEYS is not set, and this installation's home holds no keys; on several machines "
+                "all must have the same."
+            ) from None
+
+    def make_keys(self) -> None:
+        """Make keys once, where none are set: for the owner of an installation on one machine, and nobody else."""
+        if self.encryption_keys is None:
+            kept_secret(self._keys_file, Keyring.generate_text)
+
+    @property
+    def _keys_file(self) -> Path:
+        return self.root / "secrets" / "encryption_keys"
 
     @property
     def operator_token_text(self) -> str:

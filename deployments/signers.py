@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.errors import StoreUnavailable
 from store.accounts import App
 from whatsapp.signature import is_signed_by
 
@@ -56,6 +57,7 @@ class CachedSigners:
 
     LIFE_S = 10.0
     FRESH_S = 0.5  # a burst of wrong signatures must not become a burst of reads
+    LIMIT_S = 4.0  # of waiting, for the lock too: behind a stuck read requests would queue for minutes
 
     def __init__(self, read: SignersReader, any_app: App | None) -> None:
         """Take the store's reader, and the app of the settings, whose secrets may sign for every number."""
@@ -71,6 +73,13 @@ class CachedSigners:
         Raises:
             StoreUnavailable: they are too old and cannot be read; nothing can be checked, so nothing is accepted.
         """
+        try:
+            async with asyncio.timeout(self.LIMIT_S):
+                return await self._current(fresh)
+        except TimeoutError:
+            raise StoreUnavailable("who may sign could not be read in time") from None
+
+    async def _current(self, fresh: bool) -> Signers:
         async with self._lock:
             age_s = time.monotonic() - self._read_at
             if self._known is None or age_s > (self.FRESH_S if fresh else self.LIFE_S):

@@ -56,7 +56,7 @@ def add_number(
     app_secret_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
     verify_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
 ) -> None:
-    """Add a number; its secrets come from files, or a line each by standard input: access token, app secret, verify token."""
+    """Add a number. Secrets: from files, or a line each by standard input: access token, app secret, verify token."""
     access_token = read_secret(access_token_file, "access token")
     signing = App(
         name=app,
@@ -75,7 +75,7 @@ def add_number(
                 app=signing,
                 access_token=access_token,
             )
-            if uses_simulator():
+            if uses_simulator(opened.settings):
                 async with opened.simulator() as simulator:
                     await introduce_numbers(opened.accounts, simulator, opened.callback_url)
             out.print("number added; its callback URL ends in /webhooks/whatsapp")

@@ -55,7 +55,7 @@ class Open:
         Raises:
             WrongSetting: the service talks to Meta.
         """
-        if not uses_simulator():
+        if not uses_simulator(self.settings):
             raise WrongSetting(f"{PREFIX}GRAPH_URL is set, so there is no simulator here; unset it and start again.")
         return SimulatorClient(simulator_url(self.settings))
 

@@ -59,7 +59,7 @@ def own() -> None:
     try:
         with owning(settings, _say) as owner, _stopping() as stopping:
             owner.start()
-            if uses_simulator():
+            if uses_simulator(settings):
                 run(_introduce())
             _say("ready")
             owner.watch(stopping)
@@ -75,7 +75,7 @@ def demo(sample: Sample = None) -> None:
     try:
         with owning(settings, _say) as owner, _stopping() as stopping:
             owner.start()
-            if uses_simulator():
+            if uses_simulator(settings):
                 run(_load(sample or DEFAULT_SAMPLE))
             print_doors(settings)
             out.print("\nCtrl-C ends everything.")
@@ -126,10 +126,21 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
         _show(page, settings)
 
 
+def migrate() -> None:
+    """Bring the database of PARLEY_DATABASE_URL up to this version's schema; `up` does it by itself."""
+    from store import schema
+
+    settings = _settings()
+    if settings.database_url is None:
+        fail(WrongSetting("Set PARLEY_DATABASE_URL; the embedded database is brought up to date by ./parley up."))
+    run(schema.upgrade(settings.database_url.get_secret_value()))
+    out.print("the schema is up to date")
+
+
 def print_doors(settings: Settings) -> None:
     """Say where to click."""
     table = Table.grid(padding=(0, 2))
-    if uses_simulator():
+    if uses_simulator(settings):
         table.add_row("Chat page", simulator_url(settings))
     table.add_row("API", f"http://127.0.0.1:{settings.http_port}   (/webhooks/whatsapp, /healthz, /readyz)")
     table.add_row("Status", "./parley status")
