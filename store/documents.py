@@ -110,7 +110,7 @@ class Documents:
             if rows:
                 await connection.execute(insert(passages), rows)
             # A file that was replaced or removed while we read the old one keeps its new state and is claimed again.
-            state = "indexed" if held.state == "received" and held.content == claimed.content else held.state
+            state = "indexed" if _is_unchanged(held, claimed) else held.state
             await leases.finish(
                 connection, documents, claimed.id, claimed.fence, state=state, title=title, passage_count=len(rows),
                 reason=None,
@@ -119,21 +119,30 @@ class Documents:
     async def reject(self, claimed: ClaimedDocument, reason: str) -> None:
         """Call a document unreadable, with one sentence for its owner; raises LeaseLost as `indexed`."""
         async with self._database.write() as connection:
+            held = await leases.hold(connection, documents, claimed.id, claimed.fence)
             await connection.execute(delete(passages).where(passages.c.document_id == claimed.id))
-            await leases.finish(
-                connection, documents, claimed.id, claimed.fence, state="rejected", reason=reason, passage_count=0
-            )
+            # The verdict is of that file; one that came meanwhile keeps its state and is claimed again.
+            verdict = {"state": "rejected", "reason": reason} if _is_unchanged(held, claimed) else {}
+            await leases.finish(connection, documents, claimed.id, claimed.fence, passage_count=0, **verdict)
 
     async def forget(self, claimed: ClaimedDocument) -> None:
         """Delete a document and its passages; the search index was cleared before."""
         async with self._database.write() as connection:
-            await leases.hold(connection, documents, claimed.id, claimed.fence)
-            await connection.execute(delete(documents).where(documents.c.id == claimed.id))
+            held = await leases.hold(connection, documents, claimed.id, claimed.fence)
+            if held.state == "removed":
+                await connection.execute(delete(documents).where(documents.c.id == claimed.id))
+            else:  # sent again meanwhile: the new file is claimed next
+                await leases.give_back(connection, documents, claimed.id, claimed.fence)
 
     async def fail(self, claimed: ClaimedDocument) -> None:
         """Try again a little later."""
         async with self._database.write() as connection:
             await leases.fail(connection, documents, claimed.id, claimed.fence, due_at=func.now() + RETRY_AFTER)
+
+
+def _is_unchanged(held: Row[Any], claimed: ClaimedDocument) -> bool:
+    """Whether the file was neither replaced nor removed while it was being worked on."""
+    return bool(held.state == "received" and held.content == claimed.content)
 
 
 def _row(claimed: ClaimedDocument, passage: Passage) -> dict[str, Any]:
