@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.message import Sender
@@ -37,6 +37,8 @@ async def resolve(connection: Writing, keyring: Keyring, scope: Scope, sender: S
         contact_id = None
     if contact_id is None:
         contact_id = await _create(connection, keyring, scope, sender)
+    if "phone" in wanted:
+        await _take_phone(connection, scope, contact_id, wanted["phone"])
     await _note(connection, scope, contact_id, wanted)
     return contact_id
 
@@ -72,6 +74,21 @@ async def _create(connection: Writing, keyring: Keyring, scope: Scope, sender: S
     sealed = seal_identity(keyring, sender)
     await connection.execute(insert(contacts).values(id=contact_id, tenant_id=scope.tenant_id, **sealed))
     return contact_id
+
+
+async def _take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone: bytes) -> None:
+    """Forget the phone of whoever had it before: an answer to them would reach its new owner.
+
+    Somebody who was known by this phone alone keeps it; there is no other way to reach them.
+    """
+    before = select(contact_aliases.c.contact_id).where(
+        contact_aliases.c.portfolio == scope.portfolio,
+        contact_aliases.c.kind == "phone",
+        contact_aliases.c.digest == phone,
+        contact_aliases.c.contact_id != contact_id,
+    )
+    statement = update(contacts).where(contacts.c.id.in_(before), contacts.c.user_id.is_not(None))
+    await connection.execute(statement.values(phone=None))
 
 
 async def _note(connection: Writing, scope: Scope, contact_id: UUID, wanted: Mapping[str, bytes]) -> None:

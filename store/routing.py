@@ -4,6 +4,7 @@ One router works at a time (an advisory lock), in the order of arrival, so that 
 it in that order; several would gain nothing, since a pass takes hundreds of messages in a handful of statements.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,13 @@ from sqlalchemy.dialects.postgresql import insert
 from models.conversation import patience
 from models.message import InboundMessage, Sender
 from models.tables import contacts, conversations, inbox, numbers
-from security.keyring import Keyring
+from security.keyring import CannotDecrypt, Keyring
 from store.codec import INBOUND, seal_identity
 from store.contacts import Scope, resolve
 from store.database import Database, Writing
+from telemetry.metrics import ROWS_BURIED
+
+logger = logging.getLogger(__name__)
 
 BATCH = 200
 LONGEST_WAIT = timedelta(seconds=3)  # for more lines, from the first unanswered one
@@ -47,7 +51,11 @@ class Router:
         return len(rows)
 
     async def _route_one(self, connection: Writing, row: Row[Any]) -> None:
-        message = INBOUND.open(self._keyring, row.body)
+        try:
+            message = INBOUND.open(self._keyring, row.body)
+        except (CannotDecrypt, ValueError):  # this row alone: its neighbours must not wait for it for ever
+            await _bury(connection, row.id, "the kept message cannot be read")
+            return
         scope = Scope(tenant_id=row.tenant_id, portfolio=row.portfolio)
         contact_id = await resolve(connection, self._keyring, scope, message.sender)
         conversation_id = await _conversation(connection, row, contact_id)
@@ -93,6 +101,12 @@ async def _unrouted(connection: Writing) -> Sequence[Row[Any]]:
     )
     rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
     return rows
+
+
+async def _bury(connection: Writing, key: int, reason: str) -> None:
+    logger.error("a kept message was buried", extra={"inbox_id": key, "reason": reason})
+    ROWS_BURIED.add(1, queue="inbox")
+    await connection.execute(update(inbox).where(inbox.c.id == key).values(state="buried", reason=reason))
 
 
 async def _conversation(connection: Writing, row: Row[Any], contact_id: UUID) -> UUID:
