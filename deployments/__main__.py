@@ -1,6 +1,10 @@
 """The command line behind `./parley`."""
 
+import os
+
 import typer
+
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines about pings would stand among ours
 
 from deployments.commands.accounts import numbers, tenants
 from deployments.commands.check import demo_check
