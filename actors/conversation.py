@@ -9,9 +9,9 @@ from actors.keeper import Keeper
 from actors.loop import Loop
 from actors.ports import ConversationClaims, Routing, TurnStore
 from actors.turn import TurnTaker
-from knowledge.texts import Phrase, say
-from models.conversation import ClosedTurn
-from models.errors import LeaseLost, ParleyError
+from knowledge.texts import FALLBACK_LANGUAGE, Phrase, say
+from models.conversation import ClosedTurn, OpenTurn
+from models.errors import LeaseLost, MachineFailed, ParleyError
 from models.message import OutboundMessage
 from store.conversations import ClaimedConversation
 from telemetry.metrics import ABSTENTIONS, LEASES_LOST, PERSON_REQUESTS, ROWS_BURIED, TURNS, Step, timed
@@ -85,18 +85,33 @@ class ConversationWorker:
             await self._undo(claimed, failed=not expected)
 
     async def _answer(self, claimed: ClaimedConversation) -> None:
-        turn = await self._turns.open(claimed)
-        if turn is None:
+        turn = await self._opened(claimed)
+        if claimed.is_worn_out:
+            await self._bury(claimed, turn)
+        elif turn is None:
             await self._turns.nothing_left(claimed)
-        elif claimed.is_worn_out:
-            language = turn.language or turn.tenant.languages[0]
-            await self._claims.bury(claimed, "failed too often", OutboundMessage(body=say(Phrase.HOLDING, language)))
-            ROWS_BURIED.add(len(turn.messages), queue="inbox")
         else:
             closed = await self._taker.take(turn, datetime.now(UTC))
             with timed(Step.COMMIT):
                 await self._turns.close(closed)
             _count(closed)
+
+    async def _opened(self, claimed: ClaimedConversation) -> OpenTurn | None:
+        """Open the turn; one that cannot even be opened must still be buried in the end."""
+        try:
+            return await self._turns.open(claimed)
+        except MachineFailed:
+            raise
+        except Exception:
+            if not claimed.is_worn_out:
+                raise
+            logger.exception("a turn that cannot be opened is buried", extra={"conversation": str(claimed.id)})
+            return None
+
+    async def _bury(self, claimed: ClaimedConversation, turn: OpenTurn | None) -> None:
+        language = (turn.language or turn.tenant.languages[0]) if turn else FALLBACK_LANGUAGE
+        await self._claims.bury(claimed, "failed too often", OutboundMessage(body=say(Phrase.HOLDING, language)))
+        ROWS_BURIED.add(len(turn.messages) if turn else 1, queue="inbox")
 
     async def _undo(self, claimed: ClaimedConversation, *, failed: bool) -> None:
         """Let go of the row; where even that fails, its lease runs out by itself."""

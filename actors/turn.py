@@ -98,8 +98,7 @@ class TurnTaker:
     async def _answer(
         self, turn: OpenTurn, asked: str, question: str, language: str, now: datetime, watch: Stopwatch
     ) -> Answer:
-        # After an outage an old turn is answered late rather than brushed off: it gets a deadline of its own.
-        deadline = max(turn.deadline, now + ANSWER_DEADLINE)
+        deadline = _deadline(turn, now)
         try:
             async with asyncio.timeout((deadline - now).total_seconds()):
                 passages = await self._find(turn, question, watch)
@@ -111,7 +110,7 @@ class TurnTaker:
                         standalone=question,
                         history=turn.history,
                         passages=tuple(passages),
-                        deadline=deadline - LADDER_RESERVE,
+                        deadline=deadline,
                         conversation_id=turn.conversation_id,
                     ),
                     watch,
@@ -128,12 +127,20 @@ class TurnTaker:
 
     async def _climb_down(self, question: Question, watch: Stopwatch) -> Answer:
         with watch.timed(Step.GENERATE):
+            early = replace(question, deadline=question.deadline - LADDER_RESERVE)
             for answerer in self._ladder[:-1]:
                 try:
-                    return await answerer.answer(question)
+                    return await answerer.answer(early)
                 except MachineFailed as error:
                     _tell("a rung of the ladder failed, the next is taken", error)
             return await self._ladder[-1].answer(question)
+
+
+def _deadline(turn: OpenTurn, now: datetime) -> datetime:
+    """When the first reply must be out; after an outage an old turn is answered late rather than brushed off."""
+    if turn.deadline - now > LADDER_RESERVE:
+        return turn.deadline
+    return now + ANSWER_DEADLINE
 
 
 def _tell(event: str, error: Exception) -> None:
@@ -171,7 +178,8 @@ def _phrase(phrase: Phrase, language: str) -> Answer:
 
 def _reply(turn: OpenTurn, question: str, language: str, answer: Answer, *, wants_person: bool = False) -> ClosedTurn:
     # Several lines got one answer: it quotes the last of them, so that the user sees what it answers.
-    quoted = turn.messages[-1].message.wamid if len(turn.messages) > 1 else None
+    spoken = [message.message.wamid for message in turn.messages if message.message.kind not in _SILENT]
+    quoted = spoken[-1] if len(spoken) > 1 else None
     reply = OutboundMessage(body=answer.text, reply_to=quoted)
     return ClosedTurn(
         turn=turn, question=question, answer=answer, replies=(reply,), wants_person=wants_person, language=language
