@@ -1,0 +1,239 @@
+"""The webhook by its answers: what Meta gets, and what is kept before it gets it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from deployments.ingress import MOST_BODY_BYTES, Ingress
+from deployments.signers import Signers
+from models.errors import StoreUnavailable
+from models.message import WebhookUpdates
+from store.accounts import App
+from store.inbox import Receipt
+from tests.unit.whatsapp.stories import NUMBER, story
+from whatsapp.signature import sign
+
+SECRET, OTHER_SECRET, OTHER_NUMBER = b"secret", b"another", "700000000000099"
+
+
+class TwinInbox:
+    """Keeps bodies in a list; fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.kept: list[WebhookUpdates] = []
+        self.quarantined: list[tuple[str, bytes]] = []
+        self.is_away = False
+        self.refuses: str | None = None  # a wamid that no commit may hold
+        self.committing, self.may_commit = asyncio.Event(), asyncio.Event()
+        self.may_commit.set()
+
+    async def receive(self, bodies: Sequence[WebhookUpdates]) -> Receipt:
+        self.committing.set()
+        await self.may_commit.wait()
+        messages = [message for body in bodies for message in body.messages]
+        if self.is_away:
+            raise StoreUnavailable("away")
+        if self.refuses in [message.wamid for message in messages]:
+            raise ValueError("not storable")
+        self.kept.extend(bodies)
+        return Receipt(messages=len(messages), repeated=0)
+
+    async def quarantine(self, reason: str, body: bytes) -> None:
+        if self.is_away:
+            raise StoreUnavailable("away")
+        self.quarantined.append((reason, body))
+
+
+class TwinSigners:
+    """Two apps, each with a number."""
+
+    async def current(self, *, fresh: bool = False) -> Signers:
+        apps = {name: App(name=name, secrets=(secret,), verify_token=f"verify {name}") for name, secret in _APPS}
+        return Signers(apps=apps, app_of_number={NUMBER: "ours", OTHER_NUMBER: "theirs"})
+
+
+_APPS = (("ours", SECRET), ("theirs", OTHER_SECRET))
+
+
+@pytest.fixture
+def inbox() -> TwinInbox:
+    return TwinInbox()
+
+
+@pytest.fixture
+async def ingress(inbox: TwinInbox) -> AsyncIterator[Ingress]:
+    ingress = Ingress(inbox, TwinSigners())
+    ingress.start()
+    yield ingress
+    await ingress.drain()
+
+
+def request(
+    body: bytes = b"",
+    *,
+    method: str = "POST",
+    query: str = "",
+    headers: dict[str, str] | None = None,
+    ends: bool = True,
+) -> Request:
+    """One request as a server would hand it over, its body in pieces of a megabyte."""
+    pieces = [body[start : start + 2**20] for start in range(0, len(body), 2**20)] or [b""]
+    events: list[dict[str, Any]] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    events.append({"type": "http.request", "body": b"", "more_body": False} if ends else {"type": "http.disconnect"})
+
+    async def receive() -> dict[str, Any]:
+        return events.pop(0)
+
+    names = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {"type": "http", "method": method, "path": "/", "query_string": query.encode(), "headers": names}
+    return Request(scope, receive)
+
+
+def signed(body: bytes, secret: bytes = SECRET) -> Request:
+    return request(
+        body, headers={"X-Hub-Signature-256": sign(body=body, secret=secret), "Content-Length": str(len(body))}
+    )
+
+
+def hello(wamid: str = "wamid.1", number: str = NUMBER) -> bytes:
+    body = story("hello")
+    value = body["entry"][0]["changes"][0]["value"]
+    value["messages"][0]["id"] = wamid
+    value["metadata"]["phone_number_id"] = number
+    return json.dumps(body).encode()
+
+
+def wamids(inbox: TwinInbox) -> list[str]:
+    return [message.wamid for body in inbox.kept for message in body.messages]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "text"),
+    [
+        ("hub.mode=subscribe&hub.verify_token=verify+ours&hub.challenge=42", 200, "42"),
+        ("hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=42", 403, "wrong verify token"),
+        ("hub.mode=other&hub.verify_token=verify+ours&hub.challenge=42", 403, "wrong verify token"),
+        ("", 403, "wrong verify token"),
+    ],
+)
+async def test_the_challenge_is_answered_to_who_knows_the_token(
+    ingress: Ingress, query: str, code: int, text: str
+) -> None:
+    response = await ingress.handle(request(method="GET", query=query))
+    assert (response.status_code, bytes(response.body).decode()) == (code, text)
+
+
+async def test_other_methods_are_refused(ingress: Ingress) -> None:
+    assert (await ingress.handle(request(method="PUT"))).status_code == 405
+
+
+async def test_a_signed_message_is_kept_before_it_is_acknowledged(ingress: Ingress, inbox: TwinInbox) -> None:
+    inbox.may_commit.clear()
+    answer = asyncio.create_task(ingress.handle(signed(hello())))
+    await inbox.committing.wait()
+    assert not answer.done()
+    inbox.may_commit.set()
+    assert (await answer).status_code == 200
+    assert wamids(inbox) == ["wamid.1"]
+
+
+@pytest.mark.parametrize("header", [None, "sha256=" + "0" * 64, "nonsense"])
+async def test_a_wrong_or_missing_signature_is_refused(ingress: Ingress, inbox: TwinInbox, header: str | None) -> None:
+    response = await ingress.handle(request(hello(), headers={"X-Hub-Signature-256": header} if header else {}))
+    assert response.status_code == 401
+    assert (inbox.kept, inbox.quarantined) == ([], [])
+
+
+async def test_no_tenant_signs_for_the_number_of_another(ingress: Ingress, inbox: TwinInbox) -> None:
+    assert (await ingress.handle(signed(hello(), OTHER_SECRET))).status_code == 401
+    assert inbox.kept == []
+
+
+async def test_an_announced_body_that_is_too_large_is_not_read(ingress: Ingress) -> None:
+    untouched = request(b"x", headers={"Content-Length": str(MOST_BODY_BYTES + 1)}, ends=False)
+    assert (await ingress.handle(untouched)).status_code == 413
+
+
+async def test_an_unannounced_body_that_is_too_large_is_refused(ingress: Ingress) -> None:
+    assert (await ingress.handle(request(b"x" * (MOST_BODY_BYTES + 1)))).status_code == 413
+
+
+async def test_bodies_that_announce_no_length_count_as_large(ingress: Ingress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.ingress.MOST_BYTES_IN_FLIGHT", MOST_BODY_BYTES - 1)
+    assert (await ingress.handle(request(b"x"))).status_code == 503
+
+
+async def test_a_store_that_is_away_means_come_again(ingress: Ingress, inbox: TwinInbox) -> None:
+    inbox.is_away = True
+    response = await ingress.handle(signed(hello()))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    inbox.is_away = False
+    assert (await ingress.handle(signed(hello()))).status_code == 200
+
+
+async def test_signed_bytes_that_are_no_json_are_set_aside_and_acknowledged(ingress: Ingress, inbox: TwinInbox) -> None:
+    assert (await ingress.handle(signed(b"{"))).status_code == 200
+    assert inbox.quarantined == [("no valid JSON", b"{")]
+
+
+async def test_a_message_for_an_unknown_number_is_set_aside(ingress: Ingress, inbox: TwinInbox) -> None:
+    assert (await ingress.handle(signed(hello(number="unknown")))).status_code == 200
+    (kept,) = inbox.kept
+    assert kept.messages == ()
+    assert [rejected.reason for rejected in kept.rejected] == ["unknown number"]
+
+
+async def test_one_bad_body_does_not_take_its_neighbours_with_it(ingress: Ingress, inbox: TwinInbox) -> None:
+    inbox.refuses = "wamid.bad"
+    inbox.may_commit.clear()
+    first = asyncio.create_task(ingress.handle(signed(hello("wamid.first"))))
+    await inbox.committing.wait()
+    rest = [asyncio.create_task(ingress.handle(signed(hello(name)))) for name in ("wamid.bad", "wamid.good")]
+    await _until(lambda: ingress.waiting() == 2)
+    inbox.may_commit.set()
+    responses: list[Response] = await asyncio.gather(first, *rest)
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert wamids(inbox) == ["wamid.first", "wamid.good"]
+    assert [reason for reason, _ in inbox.quarantined] == ["not storable"]
+
+
+async def test_a_client_that_goes_away_during_the_commit_ends_nothing(ingress: Ingress, inbox: TwinInbox) -> None:
+    inbox.may_commit.clear()
+    gone = asyncio.create_task(ingress.handle(signed(hello("wamid.gone"))))
+    await inbox.committing.wait()
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    inbox.may_commit.set()
+    assert (await ingress.handle(signed(hello("wamid.next")))).status_code == 200
+    assert wamids(inbox) == ["wamid.gone", "wamid.next"]
+    ingress.require_alive()
+
+
+async def test_a_body_that_never_comes_whole_is_not_kept(ingress: Ingress, inbox: TwinInbox) -> None:
+    assert (await ingress.handle(request(hello(), ends=False))).status_code == 408
+    assert inbox.kept == []
+
+
+async def test_a_commit_that_takes_too_long_means_come_again(
+    ingress: Ingress, inbox: TwinInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.ingress.COMMIT_LIMIT_S", 0.01)
+    inbox.may_commit.clear()
+    assert (await ingress.handle(signed(hello()))).status_code == 503
+    inbox.may_commit.set()
+
+
+async def test_an_ingress_that_was_not_started_is_not_alive(inbox: TwinInbox) -> None:
+    with pytest.raises(RuntimeError, match="commit loop"):
+        Ingress(inbox, TwinSigners()).require_alive()
+
+
+async def _until(holds: Any) -> None:
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110 - the ingress has no event for it, and the loop is only yielded to
+            await asyncio.sleep(0)
