@@ -1,0 +1,83 @@
+"""Migrations, and the plans of the queries that every message takes, on a real PostgreSQL."""
+
+import pytest
+from sqlalchemy import text
+
+from security.keyring import Keyring
+from store.database import Database
+from store.outbox import _HEADS, ORDER_WAIT
+from store.schema import downgrade, drift, upgrade
+from tests.factories import make_business
+
+pytestmark = pytest.mark.postgres
+
+
+async def test_the_schema_goes_up_down_and_up_and_is_that_of_the_code(empty_database_url: str) -> None:
+    await upgrade(empty_database_url)
+    assert await drift(empty_database_url) == []
+    await downgrade(empty_database_url)
+    await upgrade(empty_database_url)
+    await upgrade(empty_database_url)  # nothing to do
+    assert await drift(empty_database_url) == []
+
+
+# The hot statements as `store/` sends them, by the index that must carry them on a grown table.
+_CLAIM = "SELECT id FROM conversations WHERE ready_at <= now() ORDER BY ready_at LIMIT 32 FOR UPDATE SKIP LOCKED"
+_UNROUTED = "SELECT id FROM inbox WHERE conversation_id IS NULL AND state = 'received' ORDER BY id LIMIT 200"
+_UNANSWERED = "SELECT id FROM inbox WHERE conversation_id = gen_random_uuid() AND state = 'received'"
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [(_CLAIM, "ix_conversations_ready"), (_UNROUTED, "ix_inbox_unrouted"), (_UNANSWERED, "ix_inbox_unfinished")],
+    ids=["claim", "unrouted", "unanswered"],
+)
+async def test_a_hot_query_uses_its_index_on_a_grown_table(
+    grown: Database, number: str, statement: str, index: str
+) -> None:
+    assert index in await _plan(grown, statement)
+
+
+async def test_the_heads_of_the_outbox_use_its_index(grown: Database, number: str) -> None:
+    assert "ix_outbox_unfinished" in await _plan(
+        grown, str(_HEADS), phone_number_id=number, limit=64, order_wait=ORDER_WAIT
+    )
+
+
+async def _plan(database: Database, statement: str, **values: object) -> str:
+    async with database.read() as connection:
+        rows = await connection.execute(text(f"EXPLAIN {statement}"), values)
+        return "\n".join(rows.scalars())
+
+
+@pytest.fixture(scope="module")
+async def number(database: Database, keyring: Keyring) -> str:
+    return (await make_business(database, keyring)).number
+
+
+@pytest.fixture(scope="module")
+async def grown(database: Database, number: str) -> Database:
+    """20,000 answered messages and sent replies of 2,000 users, and a few that wait."""
+    for statement in _GROW:
+        async with database.write() as connection:
+            await connection.execute(text(statement), {"number": number} if ":number" in statement else {})
+    async with database.write() as connection:
+        await connection.execute(text("ANALYZE"))
+    return database
+
+
+_GROW = (
+    """INSERT INTO contacts (id, tenant_id) SELECT gen_random_uuid(), tenant_id
+         FROM numbers, generate_series(1, 2000) WHERE phone_number_id = :number""",
+    """INSERT INTO conversations (id, tenant_id, phone_number_id, contact_id, ready_at)
+       SELECT gen_random_uuid(), tenant_id, :number, id, CASE WHEN random() < 0.01 THEN now() END FROM contacts""",
+    """INSERT INTO inbox (phone_number_id, wamid_digest, kind, sent_at, body, state, conversation_id)
+       SELECT phone_number_id, uuid_send(gen_random_uuid()), 'text', now(), 'x',
+              CASE WHEN random() < 0.005 THEN 'received' ELSE 'answered' END, id
+         FROM conversations, generate_series(1, 10)""",
+    """INSERT INTO inbox (phone_number_id, wamid_digest, kind, sent_at, body)
+       SELECT :number, uuid_send(gen_random_uuid()), 'text', now(), 'x' FROM generate_series(1, 50)""",
+    """INSERT INTO outbox (phone_number_id, conversation_id, body, state)
+       SELECT phone_number_id, id, 'x', CASE WHEN random() < 0.005 THEN 'queued' ELSE 'sent' END
+         FROM conversations, generate_series(1, 10)""",
+)
