@@ -17,6 +17,7 @@ from deployments.group_commit import GroupCommit, Overloaded
 from deployments.signers import SignerSource, may_sign, signing_apps
 from models.errors import BadPayload, StoreUnavailable
 from models.message import RejectedUpdate, WebhookUpdates
+from security.redaction import pseudonym
 from security.tokens import matches
 from store.inbox import Receipt
 from telemetry.metrics import (
@@ -38,6 +39,7 @@ MOST_BODY_BYTES = 3 * 1024 * 1024  # Meta: up to 3 MB
 MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024  # of all bodies together
 BIG_BODY_BYTES = 32 * 1024  # above this, parsing takes longer than a loop may be held: it goes to a thread
 COMMIT_LIMIT_S = 4.0
+MOST_IDS_LOGGED = 20  # of one webhook
 BODY_LIMIT_S = 10.0  # for a client that sends slowly
 RETRY_AFTER = {"Retry-After": "2"}
 
@@ -209,6 +211,9 @@ async def _read(request: Request) -> bytes | None:
 
 
 def _count(updates: WebhookUpdates) -> None:
+    if updates.messages:
+        ids = [pseudonym(message.wamid) for message in updates.messages[:MOST_IDS_LOGGED]]
+        logger.info("webhook kept", extra={"messages": len(updates.messages), "message_ids": ids})
     for kind, count in Counter(message.kind for message in updates.messages).items():
         INBOX_MESSAGES.add(count, kind=kind)
     for state, count in Counter(status.state for status in updates.statuses).items():
