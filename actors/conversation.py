@@ -14,6 +14,7 @@ from models.conversation import ClosedTurn, OpenTurn
 from models.errors import LeaseLost, MachineFailed, ParleyError
 from models.message import OutboundMessage
 from store.conversations import ClaimedConversation
+from telemetry.logs import following
 from telemetry.metrics import ABSTENTIONS, LEASES_LOST, PERSON_REQUESTS, ROWS_BURIED, TURNS, Step, timed
 
 logger = logging.getLogger(__name__)
@@ -91,10 +92,11 @@ class ConversationWorker:
         elif turn is None:
             await self._turns.nothing_left(claimed)
         else:
-            closed = await self._taker.take(turn, datetime.now(UTC))
-            with timed(Step.COMMIT):
-                await self._turns.close(closed)
-            _count(closed)
+            with following(message_id=turn.messages[-1].message.wamid, contact_id=_identity(turn)):
+                closed = await self._taker.take(turn, datetime.now(UTC))
+                with timed(Step.COMMIT):
+                    await self._turns.close(closed)
+                _count(closed)
 
     async def _opened(self, claimed: ClaimedConversation) -> OpenTurn | None:
         """Open the turn; one that cannot even be opened must still be buried in the end."""
@@ -119,6 +121,10 @@ class ConversationWorker:
             await (self._claims.fail(claimed) if failed else self._claims.give_back(claimed))
         except ParleyError:
             logger.info("could not give a conversation back", extra={"conversation": str(claimed.id)})
+
+
+def _identity(turn: OpenTurn) -> str:
+    return turn.recipient.user_id or turn.recipient.phone or str(turn.conversation_id)
 
 
 def _count(closed: ClosedTurn) -> None:

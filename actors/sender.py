@@ -12,6 +12,7 @@ from actors.loop import Loop
 from actors.ports import GraphApi, SendQueue
 from models.errors import GraphRefused, GraphUnreachable, LeaseLost, ParleyError
 from store.outbox import ClaimedNumber, QueuedMessage
+from telemetry.logs import following
 from telemetry.metrics import (
     LEASES_LOST,
     NUMBER_STOPS,
@@ -161,7 +162,8 @@ class NumberLine:
             await self._note_error(head, error, pacer)
         else:
             await self._queue.accepted(head.id, wamid)
-            _note_accepted(head)
+            with following(message_id=wamid, contact_id=head.to.user_id or head.to.phone):
+                _note_accepted(head)
 
     async def _note_error(self, head: QueuedMessage, error: GraphRefused | GraphUnreachable, pacer: Pacer) -> None:
         decision = decide(error)
