@@ -6,11 +6,13 @@ replaced while questions keep flowing. One client an event loop, made inside it.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pymilvus import AnnSearchRequest, AsyncMilvusClient, DataType, Function, FunctionType, RRFRanker
+from grpc import RpcError  # type: ignore[import-untyped]
+from pymilvus import AnnSearchRequest, AsyncMilvusClient, DataType, Function, FunctionType, MilvusClient, RRFRanker
 from pymilvus.exceptions import MilvusException
 
 from models.errors import SearchUnavailable
@@ -24,6 +26,10 @@ RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clar
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
 ALIAS = "parley_passages"
+_INDEXES: Mapping[str, Mapping[str, Any]] = {
+    "vector": {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}},
+    "words": {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"},
+}
 
 Result = TypeVar("Result")
 
@@ -55,12 +61,9 @@ class MilvusPassages:
             SearchUnavailable: retryable.
         """
         client = await self._connected()
-        if not await _limited(client.has_collection(self.collection), START_LIMIT_S):
-            try:
-                await _limited(self._create(client), START_LIMIT_S)
-            except SearchUnavailable:
-                if not await _limited(client.has_collection(self.collection), START_LIMIT_S):
-                    raise  # not merely made by another process meanwhile
+        # In a thread, by the blocking client: the other one asks for a timestamp after each index, which Milvus Lite
+        # does not give, and would leave the collection without its second one.
+        await _limited(asyncio.to_thread(self._create), START_LIMIT_S)
         await _limited(client.load_collection(self.collection), START_LIMIT_S)
         await _limited(self._point_alias(client), START_LIMIT_S)
 
@@ -117,7 +120,24 @@ class MilvusPassages:
         mine = f'tenant_id == "{tenant_id}" and document_id == "{document_id}"'
         await client.delete(ALIAS, filter=f"{mine} and id not in {json.dumps(kept)}" if kept else mine)
 
-    async def _create(self, client: AsyncMilvusClient) -> None:
+    def _create(self) -> None:
+        """Make what is missing of the collection and its indexes; another process may be at it, too."""
+        client = MilvusClient(self._uri, token=self._token, timeout=START_LIMIT_S)
+        try:
+            if not client.has_collection(self.collection):
+                _unless(lambda: client.has_collection(self.collection), lambda: self._create_collection(client))
+            for field, index in _INDEXES.items():
+                if not client.list_indexes(self.collection, field_name=field):
+                    wanted = client.prepare_index_params()
+                    wanted.add_index(field, **index)
+                    _unless(
+                        partial(client.list_indexes, self.collection, field_name=field),
+                        partial(client.create_index, self.collection, wanted),
+                    )
+        finally:
+            client.close()
+
+    def _create_collection(self, client: MilvusClient) -> None:
         schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("id", DataType.VARCHAR, is_primary=True, max_length=128)
         schema.add_field("tenant_id", DataType.VARCHAR, max_length=36, is_partition_key=True)
@@ -131,10 +151,7 @@ class MilvusPassages:
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=self._dimension)
         schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(Function("bm25", FunctionType.BM25, ["context"], ["words"]))
-        indexes = client.prepare_index_params()
-        indexes.add_index("vector", index_type="HNSW", metric_type="COSINE", params={"M": 16, "efConstruction": 200})
-        indexes.add_index("words", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        await client.create_collection(self.collection, schema=schema, index_params=indexes)
+        client.create_collection(self.collection, schema=schema)
 
     async def _point_alias(self, client: AsyncMilvusClient) -> None:
         try:
@@ -143,11 +160,20 @@ class MilvusPassages:
             await client.alter_alias(self.collection, ALIAS)
 
 
+def _unless(is_there: Callable[[], object], make: Callable[[], object]) -> None:
+    """Make a thing; that it cannot be made is no error where another process has made it meanwhile."""
+    try:
+        make()
+    except MilvusException:
+        if not is_there():
+            raise
+
+
 async def _limited(call: Awaitable[Result], limit_s: float) -> Result:
     try:
         async with asyncio.timeout(limit_s):
             return await call
-    except (MilvusException, TimeoutError, OSError) as error:
+    except (MilvusException, RpcError, TimeoutError, OSError) as error:
         raise SearchUnavailable("Milvus does not answer in time") from error
 
 
