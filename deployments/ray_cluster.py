@@ -93,7 +93,7 @@ class LocalRay:
             **extra,
         }
         self._head = launch(
-            [sys.executable, "-P", "-m", "deployments.ray_head", self._options()],
+            [self._python(), "-P", "-m", "deployments.ray_head", self._options()],
             log=self._home / "logs" / "ray.log",
             cwd=ROOT,
             environment=environment,
@@ -128,6 +128,14 @@ class LocalRay:
             has_ended(self._head)
         end(find(instance_of(self._home)), grace_s=5)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _python(self) -> str:
+        """Give the interpreter by a path without a space: Ray takes the command of its workers apart at spaces."""
+        if " " not in sys.executable:
+            return sys.executable
+        link = self._folder / "environment"
+        link.symlink_to(sys.prefix)
+        return str(link / "bin" / Path(sys.executable).name)
 
     def _options(self) -> str:
         options = {

@@ -166,7 +166,8 @@ def _replace_ours(root: logging.Logger, handler: logging.Handler) -> None:
     for old in [each for each in root.handlers if isinstance(each.formatter, ProcessorFormatter)]:
         root.removeHandler(old)
         old.close()
-    root.addHandler(handler)
+    # First, since the redaction of a foreign handler of the root (vLLM's) changes the record for those after it.
+    root.handlers.insert(0, handler)
 
 
 def _set_levels(levels: Mapping[str, int]) -> None:

@@ -14,6 +14,7 @@ from deployments.embedded.processes import instance_of
 from security.keyring import Keyring
 from store.database import Database
 from store.schema import upgrade
+from tests.factories import Business, make_business
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +94,9 @@ async def _administer(server: URL, statement: str) -> None:
 
 def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def business(database: Database, keyring: Keyring) -> Business:
+    """A tenant with a number, in a database of the module."""
+    return await make_business(database, keyring)

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-async def business(database: Database, keyring: Keyring) -> Business:
-    return await make_business(database, keyring)
-
-
-@pytest.fixture
 def store(database: Database) -> Documents:
     return Documents(database)
 

@@ -22,11 +22,6 @@ NOW = timedelta()
 
 
 @pytest.fixture
-async def business(database: Database, keyring: Keyring) -> Business:
-    return await make_business(database, keyring)
-
-
-@pytest.fixture
 def queue(database: Database, keyring: Keyring) -> Outbox:
     return Outbox(database, keyring)
 

@@ -17,11 +17,6 @@ from tests.factories import Business, fresh, inbound, make_business, phone
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture
-async def business(database: Database, keyring: Keyring) -> Business:
-    return await make_business(database, keyring)
-
-
 async def contact_of(business: Business, sender: Sender, said: str = "Hello?") -> UUID:
     """The contact that a message of this sender is given to."""
     message = inbound(said, phone_number_id=business.number, sender=sender)

@@ -18,14 +18,9 @@ from store.database import Database
 from store.dead import Dead
 from store.routing import Router
 from store.turns import Turns
-from tests.factories import Business, closed_turn, inbound, make_business, phone
+from tests.factories import Business, closed_turn, inbound, phone
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-async def business(database: Database, keyring: Keyring) -> Business:
-    return await make_business(database, keyring)
 
 
 async def opened(business: Business, claimed: ClaimedConversation) -> OpenTurn:
