@@ -25,7 +25,7 @@ from telemetry.metrics import STEP_SECONDS, Step
 
 logger = logging.getLogger(__name__)
 
-PASSAGES = 8
+PASSAGES = 8  # found for a question: more bring more wrong answers than right ones
 LADDER_RESERVE = timedelta(seconds=3)  # left under the deadline for the rungs below the model
 
 _SILENT = frozenset({MessageKind.REACTION, MessageKind.SYSTEM, MessageKind.EDIT, MessageKind.REVOKE})

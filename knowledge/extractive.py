@@ -4,6 +4,7 @@ Rule: nothing is said that does not stand in a passage, word for word.
 """
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from knowledge.answering.evidence import Term, corrected, names_a_thing, terms
 from knowledge.answering.features import Asked, Features, Scored, describe, score
 from knowledge.answering.kinds import Kind, asked_kind
 from knowledge.answering.units import Unit, cut
-from knowledge.answering.words import split_words
+from knowledge.answering.words import fold, split_words
 from knowledge.language import detect
 from knowledge.question import small_talk_reply
 from knowledge.texts import TEXTS, Phrase, say
@@ -28,6 +29,9 @@ MODEL_NAME = "extract"
 LONGEST_REPLY = 395  # characters; a chat reply stays under 400
 MOST_UNITS = 3
 MOST_EMBEDDED = 16  # short sentences a question: some 40 ms on one core; more changed no reply of the golden questions
+_LEANS = re.compile(
+    r"(?:after that|afterwards|otherwise|later|then|if not|but|however|despues|luego|si no|pero|entonces|en ese caso)\b"
+)
 _CARRIED_WEIGHT = 0.3  # of an earlier question's words, where the line has words of its own
 _CACHED_VECTORS = 4096  # of 384 float32 each: 6 MB
 _MARGIN = 0.35  # how far a further sentence may fall behind the best
@@ -164,6 +168,9 @@ def _compose(asked: Asked, units: Sequence[Unit], candidates: Sequence[Unit], ve
     ]
     scored.sort(key=lambda s: s.fit, reverse=True)
     chosen = _choose(scored)
+    beside = _beside(chosen[0].unit, scored)
+    if beside and (len(chosen) < MOST_UNITS or _LEANS.match(fold(chosen[0].unit.text))):
+        chosen = _choose([chosen[0], *beside, *(s for s in scored[1:] if s not in beside)], keep=2)
     features = describe(asked, chosen, units)
     return Draft(
         text=_join(chosen),
@@ -173,17 +180,34 @@ def _compose(asked: Asked, units: Sequence[Unit], candidates: Sequence[Unit], ve
     )
 
 
-def _choose(scored: Sequence[Scored]) -> list[Scored]:
-    """Take the best unit and what nearly equals it, as long as the reply stays short; never two of one wording."""
+def _choose(scored: Sequence[Scored], keep: int = 1) -> list[Scored]:
+    """Take the best unit and what nearly equals it, as long as the reply stays short; never two of one wording.
+
+    Args:
+        keep: how many of the first are taken however well they fit.
+    """
     chosen: list[Scored] = []
-    for candidate in scored:
-        if len(chosen) == MOST_UNITS or candidate.fit < scored[0].fit - _MARGIN:
+    for place, candidate in enumerate(scored):
+        if len(chosen) == MOST_UNITS or (place >= keep and candidate.fit < scored[0].fit - _MARGIN):
             break
         if any(candidate.unit.text == s.unit.text for s in chosen):
             continue
         if len(_join([*chosen, candidate])) <= LONGEST_REPLY or not chosen:
             chosen.append(candidate)
     return chosen
+
+
+def _beside(best: Unit, scored: Sequence[Scored]) -> list[Scored]:
+    """Give the sentence after the best one, since the figure often follows its topic; the one before it where it leans.
+
+    "Afterwards we charge half" says nothing without "Free until 24 hours before".
+    """
+    if best.is_record:
+        return []
+    place = best.place - 1 if _LEANS.match(fold(best.text)) else best.place + 1
+    return [
+        s for s in scored if s.unit.found is best.found and s.unit.context == best.context and s.unit.place == place
+    ]
 
 
 def _join(chosen: Sequence[Scored]) -> str:

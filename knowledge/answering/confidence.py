@@ -1,9 +1,12 @@
 """From features to the probability that a reply holds what was asked for: a logistic regression of a few weights.
 
-Fitted (ridge 0.5, classes weighted alike, the bias in the middle of the range where both kinds of error are equally
-rare) on the halves `fit` of the two businesses in `samples/` and on three more written for it: a veterinary clinic, a
-hotel and an invoicing program. That is 158 questions in English and Spanish, each with 8 and with 12 passages found.
-Answerable questions whose reply lacked the fact were left out.
+Fitted (ridge 2, both classes weighted alike) on the halves `fit` of the two businesses in `samples/` and on seven
+more written for it: a veterinary clinic, a hotel, an invoicing program, a car hire, a language school, a camp site
+and a hairdresser. That is 307 questions in English and Spanish, each with 8 and with 12 passages found. Answerable
+questions whose reply lacked the fact were left out; the last four businesses count double, since the first lists of
+words were written beside the others. The bias stands in the middle of the range where, on businesses that the weights
+were not fitted on, the sum of questions answered and near misses abstained from is highest: a wrong answer and a
+needless "I don't know" count alike.
 """
 
 import math
@@ -11,16 +14,16 @@ from collections.abc import Mapping
 
 from knowledge.answering.features import Features
 
-BIAS = 4.79
+BIAS = 3.19
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 1.14,
-    "unit_share": 0.64,
-    "unit_missing": -3.38,
-    "passage_share": 0.17,
-    "passage_missing": -1.87,
-    "all_missing": -4.60,
-    "has_kind": -0.34,
-    "yes_no": -0.15,
+    "cosine": 1.13,
+    "unit_share": 0.66,
+    "unit_missing": -2.90,
+    "passage_share": 0.72,
+    "passage_missing": -1.31,
+    "all_missing": -1.86,
+    "has_kind": -0.94,
+    "yes_no": -1.51,
 }
 THRESHOLD = 0.5
 

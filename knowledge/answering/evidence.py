@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from knowledge.answering.calendar import is_spanned, spanned
 from knowledge.answering.kinds import Kind, holds
+from knowledge.answering.lexicon import word_set
 from knowledge.answering.words import (
     Word,
     distance,
@@ -18,7 +19,9 @@ from knowledge.answering.words import (
     heard_as,
     ideas,
     is_known,
+    is_number,
     is_stopword,
+    is_unlisted_verb,
     mild_stems,
     nearest,
     split_words,
@@ -28,12 +31,16 @@ from knowledge.answering.words import (
 )
 
 GENERIC_WEIGHT = 0.15
-NUMBER_WEIGHT = 0.5
+NUMBER_WEIGHT = 0.3  # an age or a size is seldom repeated: "my son is 15" is answered by "from 16"
 MILD_WEIGHT = 0.4
 SAME_IDEA = 0.85
 TYPED_WRONG = 0.9
 COMPOUND = 0.7
 SPANNED = 0.9
+
+
+# After a number these only say what is counted: "2 years", "20 minutes".
+_MEASURES = word_set("measures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +91,13 @@ def corrected(question: str, language: str, vocabulary: frozenset[str]) -> str:
 def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term]:
     """Give the words to look for, typing errors put right."""
     found: dict[str, Term] = {}
+    before = ""
     for text in _meant(question, language, vocabulary):
+        counted, before = is_number(before) and text in _MEASURES, text
         if is_stopword(text, language) or (len(text) < 2 and not text.isdigit()):
             continue
         form = word(text, language)
-        found.setdefault(form.stem, Term(form, _weight(form, language)))
+        found.setdefault(form.stem, Term(form, GENERIC_WEIGHT if counted else _weight(form, language)))
     return list(found.values())
 
 
@@ -116,7 +125,9 @@ def _weight(form: Word, language: str) -> float:
         return GENERIC_WEIGHT
     if form.stem in mild_stems(language):
         return MILD_WEIGHT
-    return NUMBER_WEIGHT if form.text.isdigit() else 1.0
+    if is_number(form.text):
+        return NUMBER_WEIGHT
+    return MILD_WEIGHT if is_unlisted_verb(form, language) else 1.0
 
 
 def found_in(term: Term, held: Bag, language: str) -> float:

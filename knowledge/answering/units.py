@@ -17,6 +17,7 @@ _LIST_MARK = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 _WRAPPED_LINE = 50  # characters
 _LONGEST_ROW = 380  # characters: a row is quoted whole, so it must fit into a reply
+_SHORTEST_SENTENCE = 25  # characters: "No." and "Laundry." say nothing without the sentence after them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +82,19 @@ def _pieces(block: str) -> list[tuple[str, bool]]:
         if _LIST_MARK.match(line) or _ROW_LINE.search(line):
             pieces.append((_clean(_LIST_MARK.sub("", line)), True))
         else:
-            pieces += [(sentence, False) for sentence in sentences(_clean(line))]
+            pieces += [(sentence, False) for sentence in _led(sentences(_clean(line)))]
     return pieces
+
+
+def _led(parts: Sequence[str]) -> list[str]:
+    """Put a very short sentence ("No.", "Laundry.") before the one that follows it; questions stay by themselves."""
+    led: list[str] = []
+    for part in parts:
+        if led and len(led[-1]) < _SHORTEST_SENTENCE and not led[-1].endswith("?") and not part.endswith("?"):
+            led[-1] = f"{led[-1]} {part}"
+        else:
+            led.append(part)
+    return led
 
 
 def _joined(lines: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from knowledge.answering.lexicon import GENERIC, GRAMMAR, IDEAS, MILD
+from knowledge.answering.lexicon import GENERIC, GRAMMAR, IDEAS, MILD, word_set
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _STEMMERS = {"de": "german", "en": "english", "es": "spanish", "fr": "french", "it": "italian", "pt": "portuguese"}
@@ -16,6 +16,11 @@ _STEMMERS = {"de": "german", "en": "english", "es": "spanish", "fr": "french", "
 _ACCENTLESS = re.compile(r"(?<=\w{2})(?:a|e)?is$|(?<=\w{2})cion$")
 _SPELLINGS = (("qu", "k"), ("ce", "se"), ("ci", "si"), ("ge", "je"), ("gi", "ji"), ("ll", "y"))
 _LETTERS = str.maketrans({"c": "k", "z": "s", "v": "b", "h": None, "ñ": "n"})
+_NUMBERS = word_set("numbers")
+_VERB_ENDINGS = {
+    "en": re.compile(r"\w{4,}ing"),
+    "es": re.compile(r"\w{3,}(?:[aei]r(?:[mts]e|l[aeo]s?|nos)?|[ai]?[ae]ndo)"),
+}
 _ANY_LANGUAGE_GRAMMAR = frozenset().union(*GRAMMAR.values())
 
 
@@ -101,9 +106,8 @@ def by_sound(language: str) -> dict[str, str]:
     """Give our tables' words by their sound, for Spanish as it is heard ("balen" for "valen")."""
     if language != "es":
         return {}
-    return {
-        _sound(w): w for w in (*grammar_words(language), *table_words(language), "hora", "hasta", "hay") if len(w) > 2
-    }
+    listed = sorted({w for idea in IDEAS for w in idea if len(w) > 3})
+    return {_sound(w): w for w in (*listed, *grammar_words(language), "hora", "hasta", "hay")}
 
 
 def heard_as(text: str, language: str) -> str | None:
@@ -130,6 +134,17 @@ def is_known(text: str, language: str) -> bool:
     stem = word(text, language).stem
     tables = (generic_stems(language), mild_stems(language), _ideas_by_stem(language))
     return is_stopword(text, language) or any(stem in table for table in tables)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a folded word is a number, in digits or as a word."""
+    return text.isdigit() or text in _NUMBERS
+
+
+def is_unlisted_verb(of: Word, language: str) -> bool:
+    """Tell whether the word ends like a verb and no table of ours holds it: answers seldom repeat such a word."""
+    ending = _VERB_ENDINGS.get(language)
+    return bool(ending and ending.fullmatch(of.text)) and not ideas(of, language)
 
 
 def distance(left: str, right: str, limit: int) -> int:

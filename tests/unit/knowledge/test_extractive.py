@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -139,8 +140,9 @@ async def test_every_quoted_sentence_stands_in_a_passage() -> None:
 
 
 def test_headings_and_the_businesss_own_questions_are_not_quoted() -> None:
-    units = cut([_found("Returns\n\nMay I come back? Yes, on any day. Bring the box, e.g. the red one.", "Returns")])
-    assert [u.text for u in units] == ["Yes, on any day.", "Bring the box, e.g. the red one."]
+    text = "Returns\n\nMay I come back? Yes, on any day of the month. Bring the box, e.g. the red one."
+    units = cut([_found(text, "Returns")])
+    assert [u.text for u in units] == ["Yes, on any day of the month.", "Bring the box, e.g. the red one."]
     assert units[0].context == "May I come back?"
 
 
@@ -190,3 +192,31 @@ def test_a_range_of_days_holds_the_days_between() -> None:
     assert "domingo" in spanned("de viernes a lunes")
     assert "sunday" not in spanned("Monday-Friday")
     assert "junio" in spanned("de mayo a octubre")
+
+
+def test_a_very_short_sentence_is_quoted_with_the_one_after_it() -> None:
+    units = cut(
+        [_found("Laundry. Washing costs 4 tokens. Is it loud? No. It is in the cellar of the old house.", "Site")]
+    )
+    assert [u.text for u in units] == ["Laundry. Washing costs 4 tokens.", "No. It is in the cellar of the old house."]
+
+
+async def test_a_sentence_that_leans_on_the_one_before_is_quoted_with_it() -> None:
+    found = _found("You may cancel free until 24 hours before. Afterwards we charge half of the hire.", "Cancelling")
+    draft = await ExtractiveAnswerer(WordEmbedder()).draft(
+        replace(_ask("do you charge half of the hire?"), passages=(found,))
+    )
+    assert draft is not None
+    assert draft.text.startswith("You may cancel free until 24 hours before.")
+
+
+def test_a_number_and_what_it_counts_weigh_little() -> None:
+    weights = {t.word.text: t.weight for t in terms("my daughter is 3 years old", "en", frozenset())}
+    assert weights["daughter"] == 1.0
+    assert weights["3"] < 0.5
+    assert weights["years"] < 0.5
+
+
+def test_a_verb_that_no_table_lists_weighs_less_than_a_thing() -> None:
+    weights = {t.word.text: t.weight for t in terms("podéis peinarme la barba", "es", frozenset())}
+    assert weights["peinarme"] < weights["barba"]
