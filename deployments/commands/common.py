@@ -20,8 +20,10 @@ from store.database import Database
 from store.documents import Documents
 from whatsapp.simulator.client import SimulatorClient
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# A pipe has no width: without one, tables would be folded at 80 columns, and a script could not find its line.
+_WIDE = None if sys.stdout.isatty() else 240
+out = Console(highlight=False, soft_wrap=True, width=_WIDE)
+err = Console(stderr=True, highlight=False, soft_wrap=True, width=_WIDE)
 
 USAGE_ERROR = 2
 
