@@ -21,7 +21,8 @@ from models.passage import FoundPassage, Passage, Vector
 SEARCH_LIMIT_S = 3.0
 WRITE_LIMIT_S = 20.0
 START_LIMIT_S = 30.0
-CANDIDATES_PER_RESULT = 1  # of each search, before the fusion: more would let what both find a little bury what one finds best
+# Candidates of each search, before the fusion: more would let what both find a little bury what one finds best.
+CANDIDATES_PER_RESULT = 1
 RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
