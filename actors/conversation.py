@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 from uuid import UUID
 
-from actors.keeper import Keeper
+from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
 from actors.ports import ConversationClaims, Routing, TurnStore
 from actors.turn import TurnTaker
@@ -23,7 +23,7 @@ MOST_AT_ONCE = 32  # turns of one worker; they wait for models, not for the proc
 DRAIN_GRACE_S = 25.0  # the longest turn; Serve gives a worker 40 s
 
 
-class ConversationWorker:
+class ConversationWorker(ClaimingActor[UUID]):
     """One replica's worth of answering."""
 
     def __init__(
@@ -35,27 +35,8 @@ class ConversationWorker:
         self._claims = claims
         self._turns = turns
         self._taker = taker
-        self._keeper: Keeper[UUID] = Keeper("conversation", lambda keys: claims.renew(owner, keys), most=MOST_AT_ONCE)
-        self._loop = Loop("conversation", self._step)
-
-    def start(self) -> None:
-        """Begin to claim."""
-        self._loop.start()
-        self._keeper.loop.start()
-
-    async def drain(self) -> None:
-        """Claim nothing more, finish what is under way or give it back."""
-        await self._loop.drain()
-        await self._keeper.drain(DRAIN_GRACE_S)
-
-    def status(self) -> dict[str, object]:
-        """Tell operators how it is."""
-        return {**self._loop.status(), "turns_under_way": self._keeper.held}
-
-    @property
-    def loops(self) -> tuple[Loop, ...]:
-        """What must be alive."""
-        return (self._loop, self._keeper.loop)
+        keeper: Keeper[UUID] = Keeper("conversation", lambda keys: claims.renew(owner, keys), most=MOST_AT_ONCE)
+        super().__init__(Loop("conversation", self._step), keeper, held_as="turns_under_way", grace_s=DRAIN_GRACE_S)
 
     async def _step(self) -> bool:
         with timed(Step.ROUTE):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from actors.keeper import Keeper
+from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
 from actors.ports import DocumentClaims, Embedder, PassageIndex
 from models.errors import DocumentRejected, LeaseLost, MachineFailed, ParleyError
@@ -24,7 +24,7 @@ Extract = Callable[[bytes, str], Awaitable[ExtractedDocument]]
 Split = Callable[[ExtractedDocument, UUID], list[Passage]]
 
 
-class Indexer:
+class Indexer(ClaimingActor[UUID]):
     """One replica's worth of reading."""
 
     def __init__(
@@ -44,27 +44,10 @@ class Indexer:
         self._extract = extract
         self._split = split
         # One file at a time: parsing and embedding fill a processor each.
-        self._keeper: Keeper[UUID] = Keeper("indexer", lambda keys: claims.renew(owner, keys), most=1)
-        self._loop = Loop("indexer", self._step, pause=LOOK_EVERY)
-
-    def start(self) -> None:
-        """Begin to claim."""
-        self._loop.start()
-        self._keeper.loop.start()
-
-    async def drain(self) -> None:
-        """Finish the document under way, or leave it to the next indexer."""
-        await self._loop.drain()
-        await self._keeper.drain(DRAIN_GRACE_S)
-
-    def status(self) -> dict[str, object]:
-        """Tell operators how it is."""
-        return {**self._loop.status(), "documents_under_way": self._keeper.held}
-
-    @property
-    def loops(self) -> tuple[Loop, ...]:
-        """What must be alive."""
-        return (self._loop, self._keeper.loop)
+        keeper: Keeper[UUID] = Keeper("indexer", lambda keys: claims.renew(owner, keys), most=1)
+        super().__init__(
+            Loop("indexer", self._step, pause=LOOK_EVERY), keeper, held_as="documents_under_way", grace_s=DRAIN_GRACE_S
+        )
 
     async def _step(self) -> bool:
         if self._keeper.free == 0:

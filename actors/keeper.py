@@ -63,3 +63,33 @@ class Keeper(Generic[Key]):
                 logger.warning("lease lost while working", extra={"loop": self.name})
                 task.cancel()
         return False
+
+
+class ClaimingActor(Generic[Key]):
+    """What all actors that claim rows share: a loop that claims, a keeper of what was claimed, and the three verbs."""
+
+    def __init__(self, loop: Loop, keeper: Keeper[Key], *, held_as: str, grace_s: float) -> None:
+        """Take both; `held_as` names in the status what is worked on, `grace_s` is how long it may take to finish."""
+        self._loop = loop
+        self._keeper = keeper
+        self._held_as = held_as
+        self._grace_s = grace_s
+
+    def start(self) -> None:
+        """Begin to claim."""
+        self._loop.start()
+        self._keeper.loop.start()
+
+    async def drain(self) -> None:
+        """Claim nothing more, finish what is under way or give it back."""
+        await self._loop.drain()
+        await self._keeper.drain(self._grace_s)
+
+    def status(self) -> dict[str, object]:
+        """Tell operators how it is."""
+        return {**self._loop.status(), self._held_as: self._keeper.held}
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """What must be alive."""
+        return (self._loop, self._keeper.loop)

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from actors.keeper import Keeper
+from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
 from actors.ports import GraphApi, SendQueue
 from models.errors import GraphRefused, GraphUnreachable, LeaseLost, ParleyError
@@ -37,7 +37,7 @@ SETTLE_EVERY_S = 2.0
 DRAIN_GRACE_S = 12.0  # a POST's own limit and its note
 
 
-class Sender:
+class Sender(ClaimingActor[str]):
     """One replica's worth of sending."""
 
     def __init__(self, owner: str, queue: SendQueue, graph: GraphApi) -> None:
@@ -45,29 +45,14 @@ class Sender:
         self._owner = owner
         self._queue = queue
         self._graph = graph
-        self._keeper: Keeper[str] = Keeper("sender", lambda keys: queue.renew(owner, keys), most=MOST_NUMBERS)
-        self._loop = Loop("sender", self._step)
+        keeper: Keeper[str] = Keeper("sender", lambda keys: queue.renew(owner, keys), most=MOST_NUMBERS)
+        super().__init__(Loop("sender", self._step), keeper, held_as="numbers", grace_s=DRAIN_GRACE_S)
         self._draining = asyncio.Event()
-
-    def start(self) -> None:
-        """Begin to claim numbers."""
-        self._loop.start()
-        self._keeper.loop.start()
 
     async def drain(self) -> None:
         """Begin no more POSTs, note the outcome of those in flight, let the numbers go."""
         self._draining.set()
-        await self._loop.drain()
-        await self._keeper.drain(DRAIN_GRACE_S)
-
-    def status(self) -> dict[str, object]:
-        """Tell operators how it is."""
-        return {**self._loop.status(), "numbers": self._keeper.held}
-
-    @property
-    def loops(self) -> tuple[Loop, ...]:
-        """What must be alive."""
-        return (self._loop, self._keeper.loop)
+        await super().drain()
 
     async def _step(self) -> bool:
         numbers = await self._queue.claim_numbers(self._owner, self._keeper.free) if self._keeper.free else []
