@@ -130,10 +130,8 @@ def _door(name: str) -> Any:
 
 
 def _generator(model: str, arguments: ModelArguments) -> Application:
-    # vLLM takes seconds to import, and an installation without a model never needs it.
-    from deployments.generation.engine import engine_deployment, engine_facts
     from deployments.generation.options import ModelOptions
-    from deployments.generator import Generator
+    from deployments.generator import Generator, llm_parts
 
     options = ModelOptions(
         gpus=arguments.gpus,
@@ -141,7 +139,7 @@ def _generator(model: str, arguments: ModelArguments) -> Application:
         min_replicas=arguments.min_replicas,
         max_replicas=arguments.max_replicas,
     )
-    facts = engine_facts(model, options)
+    engine, door = llm_parts(model, options)
     dressed = serve.deployment(
         Generator,
         name="Generator",
@@ -150,4 +148,4 @@ def _generator(model: str, arguments: ModelArguments) -> Application:
         health_check_timeout_s=1300,  # the first check waits for the engine's first token
         **LIGHT,
     )
-    return dressed.bind(engine_deployment(model, options), model=facts.model_id, max_tokens=facts.max_tokens)
+    return dressed.bind(engine, **door)

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
+from deployments.settings import ROOT
+
 FILE = ROOT / "serve.yaml"
 
 

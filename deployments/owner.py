@@ -26,10 +26,10 @@ from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import RunFolder, RunRecord, end, environment_of, find, instance_of
 from deployments.embedded.server import EmbeddedServer, has_ended, launch
 from deployments.embedding.artifact import ready_model
-from deployments.manifest import ROOT, for_one_machine, read_manifest
+from deployments.manifest import for_one_machine, read_manifest
 from deployments.ray_cluster import LocalRay
 from deployments.running import OWNER, running_owner, simulator_url, state_file, uses_simulator
-from deployments.settings import PREFIX, Settings
+from deployments.settings import PREFIX, ROOT, Settings
 from models.errors import MachineFailed, ParleyError, WrongSetting
 from store import schema
 

@@ -21,7 +21,7 @@ import psutil
 
 from deployments.embedded.processes import end, environment_of, find, instance_of
 from deployments.embedded.server import has_ended, launch
-from deployments.manifest import ROOT
+from deployments.settings import ROOT
 from models.errors import MachineFailed
 from security.tokens import token_file
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from deployments.manifest import ROOT
+from deployments.settings import ROOT
 from models.conversation import Tenant
 from models.errors import MachineFailed, WrongSetting
 from models.passage import DocumentState

@@ -21,8 +21,6 @@ from models.passage import FoundPassage, Passage, Vector
 SEARCH_LIMIT_S = 3.0
 WRITE_LIMIT_S = 20.0
 START_LIMIT_S = 30.0
-# Candidates of each search, before the fusion: more would let what both find a little bury what one finds best.
-CANDIDATES_PER_RESULT = 1
 RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
@@ -74,8 +72,9 @@ class MilvusPassages:
         Raises:
             SearchUnavailable: retryable.
         """
-        # Milvus Lite knows no parameters in expressions; a UUID of ours needs none.
-        only = {"expr": f'tenant_id == "{tenant_id}"', "limit": limit * CANDIDATES_PER_RESULT}
+        # Milvus Lite knows no parameters in expressions; a UUID of ours needs none. Each search gives no more than is
+        # wanted in the end: more would let what both find a little bury what one finds best.
+        only = {"expr": f'tenant_id == "{tenant_id}"', "limit": limit}
         dense = AnnSearchRequest([list(vector)], "vector", {"metric_type": "COSINE"}, **only)
         words = AnnSearchRequest([text], "words", {"metric_type": "BM25"}, **only)
         client = await self._connected()

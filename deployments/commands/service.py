@@ -15,10 +15,9 @@ from rich.table import Table
 
 from deployments.commands.common import fail, installation, out, run
 from deployments.embedded.processes import end, environment_of, find, instance_of
-from deployments.manifest import ROOT
 from deployments.running import running_owner, simulator_url, state_of, uses_simulator
 from deployments.sample import DEFAULT_SAMPLE, add_sample, introduce_numbers
-from deployments.settings import Settings, read_settings
+from deployments.settings import ROOT, Settings, read_settings
 from models.errors import MachineFailed, ParleyError, WrongSetting
 from security.tokens import token_file
 
@@ -45,7 +44,7 @@ def up() -> None:
             env={**environment_of(settings.root), "PYTHONPATH": str(ROOT)},
             start_new_session=True,
         )
-    if not _follow(owner, log, settings):
+    if not _follow(owner, log):
         raise typer.Exit(owner.returncode or 1)
     owner.returncode = 0  # it lives on; this handle must not warn of it
     print_doors(settings)
@@ -173,7 +172,7 @@ def _say(line: str) -> None:
     out.print(line, markup=False)
 
 
-def _follow(owner: "subprocess.Popen[bytes]", log: Path, settings: Settings) -> bool:
+def _follow(owner: "subprocess.Popen[bytes]", log: Path) -> bool:
     """Show the owner's lines until it is ready; False when it has ended instead."""
     with log.open() as lines:
         while True:
@@ -199,13 +198,15 @@ def _stopping() -> Iterator[Any]:
             asked.append(number)
             raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        signal.signal(number, ask)
     try:
         yield lambda: bool(asked)
     except KeyboardInterrupt:
         _say("stopping …")
     finally:
-        for number in before:
+        for number in numbers:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
 
 

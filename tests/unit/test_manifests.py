@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 import ray
 
-from deployments.manifest import ROOT, for_one_machine, read_manifest
+from deployments.manifest import for_one_machine, read_manifest
+from deployments.settings import ROOT
 
 with warnings.catch_warnings():
     # Ray Serve 2.60 declares its fields in pydantic's old way, and warns of it whenever it is imported.
