@@ -22,6 +22,9 @@ SEARCH_LIMIT_S = 3.0
 WRITE_LIMIT_S = 20.0
 START_LIMIT_S = 30.0
 RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
+# pymilvus pings an idle server every 10 s, and a gRPC server at its defaults, like Milvus Lite's, hangs up on whoever
+# pings more often than every 300 s; the call under way is lost with the connection.
+_CHANNEL = {"grpc.keepalive_time_ms": 360_000}
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
 ALIAS = "parley_passages"
@@ -109,7 +112,9 @@ class MilvusPassages:
     async def _connected(self) -> AsyncMilvusClient:
         if self._client is None:
             try:
-                self._client = AsyncMilvusClient(self._uri, token=self._token, timeout=START_LIMIT_S)
+                self._client = AsyncMilvusClient(
+                    self._uri, token=self._token, timeout=START_LIMIT_S, grpc_options=_CHANNEL
+                )
             except (MilvusException, OSError) as error:
                 raise SearchUnavailable("Milvus does not answer") from error
         return self._client
@@ -122,7 +127,7 @@ class MilvusPassages:
 
     def _create(self) -> None:
         """Make what is missing of the collection and its indexes; another process may be at it, too."""
-        client = MilvusClient(self._uri, token=self._token, timeout=START_LIMIT_S)
+        client = MilvusClient(self._uri, token=self._token, timeout=START_LIMIT_S, grpc_options=_CHANNEL)
         try:
             if not client.has_collection(self.collection):
                 _unless(lambda: client.has_collection(self.collection), lambda: self._create_collection(client))

@@ -5,10 +5,12 @@ One rule: a label that was not declared is an error here, since Ray drops it in 
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+_REPEAT_S = 1.0
 LabelValues = tuple[str, ...]  # in the order in which the metric declares its labels
 
 
@@ -163,12 +165,22 @@ class RayRecorder:
             else:
                 continue
             self._twins[metric.name] = twin
+        self._gauges: dict[tuple[str, LabelValues], tuple[Gauge, float]] = {}
+        threading.Thread(target=self._repeat_gauges, name="gauges", daemon=True).start()
 
     def add(self, metric: Counter, amount: float, values: LabelValues) -> None:
         self._twins[metric.name].inc(amount, dict(zip(metric.labels, values, strict=True)))
 
     def set(self, metric: Gauge, value: float, values: LabelValues) -> None:
+        self._gauges[metric.name, values] = metric, value
         self._twins[metric.name].set(value, dict(zip(metric.labels, values, strict=True)))
 
     def observe(self, metric: Histogram, value: float, values: LabelValues) -> None:
         self._twins[metric.name].observe(value, dict(zip(metric.labels, values, strict=True)))
+
+    def _repeat_gauges(self) -> None:
+        """Ray's agent forgets a gauge that is not told anew within two of its reports, of a second or more each."""
+        while True:
+            time.sleep(_REPEAT_S)
+            for (_, values), (metric, value) in list(self._gauges.items()):
+                self._twins[metric.name].set(value, dict(zip(metric.labels, values, strict=True)))

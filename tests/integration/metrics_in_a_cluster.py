@@ -21,6 +21,7 @@ from telemetry.instruments import Counter, Gauge, Histogram
 from telemetry.metrics import DECLARED, LOOP_RUNNING, export_through_ray
 
 _LIMIT_S = 60.0
+_FORGOTTEN_AFTER_S = 5.0  # Ray keeps a gauge for two reports, here of a second each
 
 
 class Worker:
@@ -65,10 +66,12 @@ async def _page() -> str:
 
 
 async def _complete(house: House) -> str:
-    # The gauge is the last to be declared, so it arrives with or after the others; nothing tells when.
-    while f"\n{LOOP_RUNNING.exported_name}{{" not in (page := await house.page.text()):  # noqa: ASYNC110
+    # The gauge is the last to be declared, so it arrives with or after the others; nothing tells when. Once it is
+    # there, it must still be there when Ray would have forgotten what was told only once.
+    while f"\n{LOOP_RUNNING.exported_name}{{" not in await house.page.text():  # noqa: ASYNC110
         await asyncio.sleep(0.5)
-    return page
+    await asyncio.sleep(_FORGOTTEN_AFTER_S)
+    return await house.page.text()
 
 
 def main() -> None:
