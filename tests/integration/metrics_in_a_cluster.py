@@ -10,6 +10,7 @@ from security.tokens import hash_token, new_token
 
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=new_token(), RAY_USAGE_STATS_ENABLED="0")
 os.environ.update(RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", PYTHONPATH=os.getcwd())
+os.environ["RAY_metrics_report_interval_ms"] = "1000"  # 10 s by default; the environment reaches the node's agent, too
 
 import ray
 
@@ -80,7 +81,6 @@ def main() -> None:
         include_dashboard=False,
         object_store_memory=80 * 2**20,
         log_to_driver=False,
-        _system_config={"metrics_report_interval_ms": 1000},  # 10 s by default
     )
     try:
         worker = ray.remote(num_cpus=0)(Worker).remote()
