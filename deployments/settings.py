@@ -4,6 +4,7 @@ Secrets may stand in a file instead: `PARLEY_ENCRYPTION_KEYS_FILE` beside `PARLE
 """
 
 import os
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.errors import WrongSetting
 from security.keyring import Keyring
+from security.secret_file import write_once
 from security.tokens import token_file
 
 PREFIX = "PARLEY_"
@@ -103,15 +105,10 @@ class Settings(BaseSettings):
         return token_file(self.root / "secrets" / "operator_token")
 
 
-def kept_secret(path: Path, make: Any) -> str:
-    """Give the text of a secret file, made with mode 0600 by the first who asks."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(make())
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """Give the text of a secret file, made with mode 0600 by the first who asks; all who ask at once get the same."""
+    if not path.exists():
+        write_once(path, make())
     return path.read_text().strip()
 
 

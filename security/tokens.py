@@ -4,10 +4,10 @@ import hashlib
 import hmac
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from models.errors import WrongSetting
+from security.secret_file import write_once
 
 _HASH_PREFIX = "sha256:"
 _SHORTEST = 20  # characters; what is shorter was typed by a person and can be guessed
@@ -43,7 +43,7 @@ def token_file(path: Path | str) -> str:
     path = Path(path)
     try:
         if not path.exists():
-            _create(path)
+            write_once(path, new_token() + "\n")
         _tighten(path)
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -51,22 +51,6 @@ def token_file(path: Path | str) -> str:
     if len(token) < _SHORTEST or not token.isascii():
         raise WrongSetting(f"The token file {path} holds no token: remove it and a new one is made.")
     return token
-
-
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name and then linked: nobody ever reads half a token, and the first one wins.
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".token-")  # mkstemp makes it 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(new_token() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        pass  # another process was first
-    finally:
-        os.unlink(draft)
 
 
 def _tighten(path: Path) -> None:

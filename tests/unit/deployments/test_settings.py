@@ -147,3 +147,16 @@ def test_a_kept_secret_is_its_makers_alone_and_made_by_the_first_who_asks(tmp_pa
     assert kept_secret(path, lambda: "first") == "first"
     assert kept_secret(path, lambda: "second") == "first"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_who_asks_while_a_secret_is_being_made_gets_the_whole_of_it_and_so_does_its_maker(tmp_path: Path) -> None:
+    path = tmp_path / "one"
+    meanwhile: list[str] = []
+
+    def make() -> str:
+        meanwhile.append(kept_secret(path, lambda: "the quicker one's"))
+        return "the slower one's"
+
+    assert kept_secret(path, make) == "the quicker one's"
+    assert meanwhile == ["the quicker one's"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["one"]
