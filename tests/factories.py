@@ -189,6 +189,11 @@ class Business:
             statement = select(inbox.c.state).where(inbox.c.phone_number_id == self.number).order_by(inbox.c.id)
             return list((await connection.execute(statement)).scalars())
 
+    async def state_of(self, key: int) -> str:
+        """Where a message of the outbox stands."""
+        async with self.database.read() as connection:
+            return str((await connection.execute(select(outbox.c.state).where(outbox.c.id == key))).scalar_one())
+
     async def set_conversation(self, key: UUID, **values: object) -> None:
         async with self.database.write() as connection:
             await connection.execute(update(conversations).where(conversations.c.id == key).values(**values))

@@ -1,14 +1,15 @@
 """In-memory twins of what actors ask of the world; each can be told to be away."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from models.answer import Answer, Question, Rung
 from models.errors import EmbedderUnavailable, SearchUnavailable
 from models.message import OutboundMessage, Recipient
 from models.passage import FoundPassage, Passage, Vector
-from store.outbox import ClaimedNumber, DueReceipt, QueuedMessage
+from tests.twins.outbox import TwinQueue
+
+__all__ = ["TwinAnswerer", "TwinEmbedder", "TwinGraph", "TwinPassages", "TwinQueue"]
 
 
 class TwinEmbedder:
@@ -86,63 +87,3 @@ class TwinGraph:
 
     async def mark_read(self, phone_number_id: str, wamid: str, *, typing: bool) -> None:
         self.read.append(wamid)
-
-
-class TwinQueue:
-    """The outbox of one number as the sender sees it; notes what became of each message."""
-
-    def __init__(self, *queued: QueuedMessage) -> None:
-        self.waiting = {message.id: message for message in queued}
-        self.became: dict[int, tuple[object, ...]] = {}
-        self.postponed: dict[int, timedelta] = {}
-        self.receipts: list[DueReceipt] = []
-        self.stopped: str | None = None
-        self.released = False
-        self.claims: list[ClaimedNumber] = []
-        self.attempts: list[tuple[UUID, object]] = []
-
-    async def claim_numbers(self, owner: str, limit: int) -> list[ClaimedNumber]:
-        claims, self.claims = self.claims[:limit], self.claims[limit:]
-        return claims
-
-    async def renew(self, owner: str, keys: object) -> set[str]:
-        return set(keys)  # type: ignore[call-overload, no-any-return]
-
-    async def release(self, number: ClaimedNumber) -> None:
-        self.released = True
-
-    async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
-        return [message for key, message in self.waiting.items() if key not in self.postponed][:limit]
-
-    async def begin(self, number: ClaimedNumber, ids: Sequence[int]) -> dict[int, UUID]:
-        for key in ids:
-            del self.waiting[key]
-        return {key: uuid4() for key in ids}
-
-    async def postpone(self, key: int, delay: timedelta) -> None:
-        self.postponed[key] = delay
-
-    async def accepted(self, key: int, wamid: str) -> None:
-        self.became[key] = ("accepted", wamid)
-
-    async def retry(self, key: int, delay: timedelta, code: int) -> None:
-        self.became[key] = ("retry", delay, code)
-
-    async def unknown(self, key: int, code: int | None = None) -> None:
-        self.became[key] = ("unknown", code)
-
-    async def failed(self, key: int, code: int | None, reason: str) -> None:
-        self.became[key] = ("failed", code, reason)
-
-    async def stop_number(self, phone_number_id: str, reason: str) -> None:
-        self.stopped = reason
-
-    async def settle_unknown(self, phone_number_id: str) -> int:
-        return 0
-
-    async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, object]]:
-        return self.attempts
-
-    async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
-        receipts, self.receipts = self.receipts, []
-        return receipts

@@ -1,0 +1,131 @@
+"""The outbox of one number in memory: passes the same tests as the real one, and tells what became of each message."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+from models.lifecycle import OUTBOX_STEPS, OutboxState, before
+from store.outbox import ORDER_WAIT, ORPHANED_AFTER, UNKNOWN_WAIT, ClaimedNumber, DueReceipt, QueuedMessage
+
+_UNFINISHED = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNKNOWN)
+
+
+@dataclass
+class TwinRow:
+    """One message and where it stands."""
+
+    message: QueuedMessage
+    due_at: datetime
+    state: OutboxState = OutboxState.QUEUED
+    sending_at: datetime | None = None
+    accepted_at: datetime | None = None
+
+    @property
+    def holds_up_the_next(self) -> bool:
+        """Whether what comes after it in its conversation has to wait."""
+        is_fresh = self.accepted_at is not None and datetime.now(UTC) - self.accepted_at < ORDER_WAIT
+        return self.state in _UNFINISHED or (self.state is OutboxState.ACCEPTED and is_fresh)
+
+
+class TwinQueue:
+    """What the sender sees of one number, in the order of its ids. A lease does not run out: nobody dies here."""
+
+    def __init__(self, *queued: QueuedMessage) -> None:
+        self.number = queued[0].phone_number_id if queued else "n"
+        self.rows = {message.id: TwinRow(message, message.queued_at) for message in queued}
+        self.became: dict[int, tuple[object, ...]] = {}
+        self.postponed: dict[int, timedelta] = {}
+        self.receipts: list[DueReceipt] = []
+        self.attempts: list[tuple[UUID, datetime]] = []  # conversation, time
+        self.stopped: str | None = None
+        self.released = False
+        self._owner: str | None = None
+        self._fence = 1
+
+    async def claim_numbers(self, owner: str, limit: int) -> list[ClaimedNumber]:
+        has_work = self.receipts or any(row.state in _UNFINISHED for row in self.rows.values())
+        if self._owner is not None or self.stopped is not None or not has_work:
+            return []
+        self._owner, self._fence = owner, self._fence + 1
+        return [ClaimedNumber(phone_number_id=self.number, fence=self._fence)][:limit]
+
+    async def renew(self, owner: str, keys: Collection[str]) -> set[str]:
+        return {key for key in keys if key == self.number and owner == self._owner}
+
+    async def release(self, number: ClaimedNumber) -> None:
+        self._owner, self.released = None, True
+
+    async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
+        heads: dict[UUID, QueuedMessage] = {}
+        held_up: set[UUID] = set()
+        for _, row in sorted(self.rows.items()):
+            conversation = row.message.conversation_id
+            may_go = row.state is OutboxState.QUEUED and row.due_at <= datetime.now(UTC)
+            if may_go and conversation not in held_up:
+                heads[conversation] = row.message
+            if row.holds_up_the_next:
+                held_up.add(conversation)
+        return list(heads.values())[:limit]
+
+    async def begin(self, number: ClaimedNumber, ids: Sequence[int]) -> dict[int, UUID]:
+        if number.fence != self._fence:
+            return {}
+        now = datetime.now(UTC)
+        begun = [key for key in ids if self._step(key, OutboxState.SENDING)]
+        for key in begun:
+            self.rows[key].sending_at = now
+            self.attempts.append((self.rows[key].message.conversation_id, now))
+        return {key: uuid4() for key in begun}
+
+    async def postpone(self, key: int, delay: timedelta) -> None:
+        self.postponed[key] = delay
+        self.rows[key].due_at = datetime.now(UTC) + delay
+
+    async def accepted(self, key: int, wamid: str) -> None:
+        if self._step(key, OutboxState.ACCEPTED):
+            self.rows[key].accepted_at = datetime.now(UTC)
+            self.became[key] = ("accepted", wamid)
+
+    async def retry(self, key: int, delay: timedelta, code: int) -> None:
+        if self.rows[key].state in (OutboxState.SENDING, OutboxState.UNKNOWN) and self._step(key, OutboxState.QUEUED):
+            self.rows[key].due_at = datetime.now(UTC) + delay
+            self.became[key] = ("retry", delay, code)
+
+    async def unknown(self, key: int, code: int | None = None) -> None:
+        if self._step(key, OutboxState.UNKNOWN):
+            self.became[key] = ("unknown", code)
+
+    async def failed(self, key: int, code: int | None, reason: str) -> None:
+        if self._step(key, OutboxState.FAILED):
+            self.became[key] = ("failed", code, reason)
+
+    async def stop_number(self, phone_number_id: str, reason: str) -> None:
+        self.stopped = reason
+
+    async def settle_unknown(self, phone_number_id: str) -> int:
+        again = 0
+        for key in self.rows:
+            if self._is_older(key, OutboxState.SENDING, ORPHANED_AFTER):
+                self._step(key, OutboxState.UNKNOWN)
+            if self._is_older(key, OutboxState.UNKNOWN, UNKNOWN_WAIT):
+                again += self._step(key, OutboxState.QUEUED)
+        return again
+
+    async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, datetime]]:
+        return self.attempts
+
+    async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
+        taken, self.receipts = self.receipts[:limit], self.receipts[limit:]
+        return taken
+
+    def _step(self, key: int, new: OutboxState) -> bool:
+        """Take one legal step; False where its life does not have it."""
+        is_legal = self.rows[key].state in before(OUTBOX_STEPS, new)
+        if is_legal:
+            self.rows[key].state = new
+        return is_legal
+
+    def _is_older(self, key: int, state: OutboxState, limit: timedelta) -> bool:
+        row = self.rows[key]
+        return row.state is state and row.sending_at is not None and datetime.now(UTC) - row.sending_at > limit
