@@ -96,6 +96,8 @@ class Ingress:
 
     async def _receive_group(self, bodies: Sequence[WebhookUpdates]) -> Receipt:
         receipt = await self._inbox.receive(bodies)
+        for kind, count in receipt.new.items():
+            INBOX_MESSAGES.add(count, kind=kind)
         if receipt.repeated:
             INBOX_DUPLICATES.add(receipt.repeated)
         return receipt
@@ -214,8 +216,6 @@ def _count(updates: WebhookUpdates) -> None:
     if updates.messages:
         ids = [pseudonym(message.wamid) for message in updates.messages[:MOST_IDS_LOGGED]]
         logger.info("webhook kept", extra={"messages": len(updates.messages), "message_ids": ids})
-    for kind, count in Counter(message.kind for message in updates.messages).items():
-        INBOX_MESSAGES.add(count, kind=kind)
     for state, count in Counter(status.state for status in updates.statuses).items():
         STATUSES.add(count, state=state)
     for reason, count in Counter(rejected.reason for rejected in updates.rejected).items():

@@ -3,12 +3,13 @@
 One rule: `receive` is the commit that our 200 promises; it reads nothing, resolves nobody and waits for nothing else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 
-from models.message import InboundMessage, OtherUpdate, RejectedUpdate, WebhookUpdates
+from models.message import InboundMessage, MessageKind, OtherUpdate, RejectedUpdate, WebhookUpdates
 from security.keyring import Keyring
 from store.codec import INBOUND, seal_json
 from store.database import Database, Writing
@@ -27,6 +28,7 @@ _RECEIVE = text("""
     INSERT INTO inbox (id, phone_number_id, wamid_digest, kind, sent_at, body) OVERRIDING SYSTEM VALUE
     SELECT * FROM coming ORDER BY phone_number_id, wamid_digest, id
         ON CONFLICT (phone_number_id, wamid_digest) DO NOTHING
+    RETURNING kind
 """)
 
 _KEEP_OTHER = text("""
@@ -45,7 +47,12 @@ class Receipt:
     """What one commit kept."""
 
     messages: int  # in the bodies
-    repeated: int  # of them, known before
+    new: Mapping[MessageKind, int]  # of them, not known before
+
+    @property
+    def repeated(self) -> int:
+        """How many were known before, or came twice in the bodies."""
+        return self.messages - sum(self.new.values())
 
 
 class Inbox:
@@ -64,11 +71,11 @@ class Inbox:
         """
         messages = [message for body in bodies for message in body.messages]
         async with self._database.write() as connection:
-            kept = await self._keep_messages(connection, messages)
+            new = await self._keep_messages(connection, messages)
             await record_statuses(connection, self._keyring, [status for body in bodies for status in body.statuses])
             await self._keep_other(connection, [other for body in bodies for other in body.others])
             await self._quarantine(connection, [rejected for body in bodies for rejected in body.rejected])
-        return Receipt(messages=len(messages), repeated=len(messages) - kept)
+        return Receipt(messages=len(messages), new=new)
 
     async def quarantine(self, reason: str, body: bytes) -> None:
         """Keep a signed body that could not be read at all, or that the database would not take.
@@ -80,9 +87,9 @@ class Inbox:
         async with self._database.write() as connection:
             await connection.execute(_QUARANTINE, {"reason": [reason], "phone_number_id": [None], "body": [sealed]})
 
-    async def _keep_messages(self, connection: Writing, messages: Sequence[InboundMessage]) -> int:
+    async def _keep_messages(self, connection: Writing, messages: Sequence[InboundMessage]) -> Counter[MessageKind]:
         if not messages:
-            return 0
+            return Counter()
         columns = {
             "phone_number_id": [message.phone_number_id for message in messages],
             "wamid_digest": [self._keyring.blind_index(message.wamid, "wamid") for message in messages],
@@ -90,7 +97,7 @@ class Inbox:
             "sent_at": [message.sent_at for message in messages],
             "body": [INBOUND.seal(self._keyring, message) for message in messages],
         }
-        return (await connection.execute(_RECEIVE, columns)).rowcount
+        return Counter(map(MessageKind, (await connection.execute(_RECEIVE, columns)).scalars()))
 
     async def _keep_other(self, connection: Writing, others: Iterable[OtherUpdate]) -> None:
         rows = [

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from models.errors import StoreUnavailable
-from models.message import DeliveryState, OtherUpdate, RejectedUpdate, WebhookUpdates
+from models.message import DeliveryState, MessageKind, OtherUpdate, RejectedUpdate, WebhookUpdates
 from models.tables import inbox, other_updates, quarantine
 from security.keyring import Keyring
 from store.codec import INBOUND
@@ -54,6 +54,15 @@ async def test_a_message_in_two_commits_is_kept_once(database: Database, keyring
     receipt = await Inbox(database, keyring).receive([body_of(replace(message, text="again"))])
     assert receipt.repeated == 1
     assert await kept(database, keyring, message.phone_number_id) == ["first"]
+
+
+async def test_a_receipt_tells_what_was_new_by_its_kind(database: Database, keyring: Keyring) -> None:
+    number = fresh("n")
+    known, text = inbound(phone_number_id=number), inbound(phone_number_id=number)
+    image = inbound(phone_number_id=number, kind=MessageKind.IMAGE)
+    await Inbox(database, keyring).receive([body_of(known)])
+    receipt = await Inbox(database, keyring).receive([body_of(known, text, image), body_of(text)])
+    assert (receipt.new, receipt.repeated) == ({MessageKind.TEXT: 1, MessageKind.IMAGE: 1}, 2)
 
 
 async def test_the_same_wamid_at_another_number_is_another_message(database: Database, keyring: Keyring) -> None:

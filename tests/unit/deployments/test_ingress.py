@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from models.errors import StoreUnavailable
 from models.message import WebhookUpdates
 from store.accounts import App
 from store.inbox import Receipt
+from telemetry.instruments import MEMORY
+from telemetry.metrics import INBOX_DUPLICATES, INBOX_MESSAGES
 from tests.unit.whatsapp.stories import NUMBER, story
 from whatsapp.signature import sign
 
@@ -40,8 +43,10 @@ class TwinInbox:
             raise StoreUnavailable("away")
         if self.refuses in [message.wamid for message in messages]:
             raise ValueError("not storable")
+        known = {message.wamid for body in self.kept for message in body.messages}
         self.kept.extend(bodies)
-        return Receipt(messages=len(messages), repeated=0)
+        new = {message.wamid: message.kind for message in messages if message.wamid not in known}
+        return Receipt(messages=len(messages), new=Counter(new.values()))
 
     async def quarantine(self, reason: str, body: bytes) -> None:
         if self.is_away:
@@ -58,6 +63,13 @@ class TwinSigners:
 
 
 _APPS = (("ours", SECRET), ("theirs", OTHER_SECRET))
+
+
+@pytest.fixture(autouse=True)
+def nothing_recorded() -> Iterator[None]:
+    MEMORY.forget()
+    yield
+    MEMORY.forget()
 
 
 @pytest.fixture
@@ -130,6 +142,12 @@ async def test_the_challenge_is_answered_to_who_knows_the_token(
 
 async def test_other_methods_are_refused(ingress: Ingress) -> None:
     assert (await ingress.handle(request(method="PUT"))).status_code == 405
+
+
+async def test_a_repeated_message_is_not_counted_as_a_new_one(ingress: Ingress) -> None:
+    for wamid in ("wamid.1", "wamid.1", "wamid.2"):
+        await ingress.handle(signed(hello(wamid)))
+    assert (MEMORY.figure(INBOX_MESSAGES, kind="text"), MEMORY.figure(INBOX_DUPLICATES)) == (2, 1)
 
 
 async def test_a_signed_message_is_kept_before_it_is_acknowledged(ingress: Ingress, inbox: TwinInbox) -> None:
