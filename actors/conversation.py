@@ -76,7 +76,7 @@ class ConversationWorker(ClaimingActor[UUID]):
             with following(message_id=turn.messages[-1].message.wamid, contact_id=_identity(turn)):
                 closed = await self._taker.take(turn, datetime.now(UTC))
                 with timed(Step.COMMIT):
-                    await self._turns.close(closed)
+                    closed = await self._turns.close(closed)
                 _count(closed)
 
     async def _opened(self, claimed: ClaimedConversation) -> OpenTurn | None:

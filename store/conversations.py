@@ -78,7 +78,7 @@ class Conversations:
         Args:
             claimed: the claim; raises LeaseLost when it is no longer ours.
             reason: a short phrase for operators, without anything a user wrote.
-            farewell: tells the user that a person will come back to them.
+            farewell: tells the user that a person will come back to them; not sent where one is there already.
         """
         async with self._database.write() as connection:
             row = await leases.hold(connection, conversations, claimed.id, claimed.fence)
@@ -87,7 +87,8 @@ class Conversations:
                 .where(inbox.c.conversation_id == claimed.id, inbox.c.state == "received")
                 .values(state="buried", reason=reason)
             )
-            await _queue(connection, row, OUTBOUND.seal(self._keyring, farewell))
+            if row.taken_by is None:
+                await _queue(connection, row, OUTBOUND.seal(self._keyring, farewell))
             since = func.coalesce(conversations.c.wants_person_since, func.now())
             await leases.finish(
                 connection, conversations, claimed.id, claimed.fence, ready_at=None, wants_person_since=since

@@ -1,6 +1,6 @@
 """One turn, one commit: inbox finished, conversation saved, answer queued, all or nothing."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -72,8 +72,10 @@ class Turns:
             language=about.language,
         )
 
-    async def close(self, closed: ClosedTurn) -> None:
-        """Commit a turn: exactly the messages of its prompt are finished, never "all up to".
+    async def close(self, closed: ClosedTurn) -> ClosedTurn:
+        """Commit a turn, and give it as it was committed: without its replies where a person has meanwhile taken over.
+
+        Exactly the messages of its prompt are finished, never "all up to".
 
         Raises:
             LeaseLost: another worker has the conversation; nothing was written.
@@ -81,7 +83,9 @@ class Turns:
         """
         turn = closed.turn
         async with self._database.write() as connection:
-            await leases.hold(connection, conversations, turn.conversation_id, turn.fence)
+            row = await leases.hold(connection, conversations, turn.conversation_id, turn.fence)
+            if row.taken_by is not None:
+                closed = replace(closed, answer=None, replies=(), wants_person=False)
             turn_id = await self._keep(connection, closed)
             await connection.execute(
                 update(inbox)
@@ -98,6 +102,7 @@ class Turns:
                     )
                 )
             await self._let_go(connection, closed)
+        return closed
 
     async def nothing_left(self, claimed: ClaimedConversation) -> None:
         """Let go of a conversation that had nothing to answer."""

@@ -323,6 +323,29 @@ async def test_a_conversation_with_a_person_says_so(business: Business) -> None:
     assert (await opened(business, claimed)).is_with_person
 
 
+async def test_a_reply_is_not_sent_once_a_person_has_taken_over(business: Business) -> None:
+    """They took it while the model wrote: the messages are theirs now, and are not answered twice."""
+    claimed = await business.ask("When?")
+    turn = await opened(business, claimed)
+    await business.set_conversation(claimed.id, taken_by="Marta")
+    committed = await business.turns.close(closed_turn(turn, "At nine.", wants_person=True))
+    assert (committed.replies, committed.answer, committed.wants_person) == ((), None, False)
+    assert await business.states() == ["answered"]
+    async with business.database.read() as connection:
+        assert (await connection.execute(select(outbox).where(outbox.c.conversation_id == claimed.id))).all() == []
+        kept = (await connection.execute(select(turns).where(turns.c.conversation_id == claimed.id))).one()
+    assert (kept.answer, kept.wants_person) == (None, False)
+
+
+async def test_no_farewell_is_sent_where_a_person_has_taken_over(business: Business) -> None:
+    claimed = await business.ask("When?")
+    await business.set_conversation(claimed.id, taken_by="Marta")
+    await business.conversations.bury(claimed, "failed too often", OutboundMessage(body="A colleague will write."))
+    assert await business.states() == ["buried"]
+    async with business.database.read() as connection:
+        assert (await connection.execute(select(outbox).where(outbox.c.conversation_id == claimed.id))).all() == []
+
+
 async def test_a_reaction_opens_a_turn_like_anything_else(business: Business) -> None:
     await business.receive(inbound("👍", phone_number_id=business.number, kind=MessageKind.REACTION))
     turn = await opened(business, await business.claim())

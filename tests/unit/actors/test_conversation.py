@@ -1,5 +1,6 @@
 """The conversation worker, with twins: what becomes of a claim, whatever its turn comes to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,6 +13,8 @@ from models.conversation import ClosedTurn, OpenTurn
 from models.errors import LeaseLost, StoreUnavailable
 from models.message import OutboundMessage
 from store.conversations import ClaimedConversation
+from telemetry.instruments import MEMORY
+from telemetry.metrics import TURNS
 from tests.factories import open_turn
 from tests.twins.neighbours import TwinAnswerer, TwinEmbedder, TwinPassages
 
@@ -26,6 +29,7 @@ class TwinStore:
         self.open_error: Exception | None = None
         self.close_error: Exception | None = None
         self.farewell = ""
+        self.is_taken_over = False
 
     async def route(self) -> int:
         return 0
@@ -51,11 +55,12 @@ class TwinStore:
             raise self.open_error
         return self.turn
 
-    async def close(self, closed: ClosedTurn) -> None:
+    async def close(self, closed: ClosedTurn) -> ClosedTurn:
         if self.close_error:
             raise self.close_error
         self.became.append("closed")
         self.closed.append(closed)
+        return replace(closed, answer=None, replies=()) if self.is_taken_over else closed
 
     async def nothing_left(self, claim: ClaimedConversation) -> None:
         self.became.append("let go")
@@ -76,6 +81,16 @@ async def test_a_turn_is_taken_and_closed() -> None:
     store = TwinStore()
     assert await work(store) == ["closed"]
     assert [reply.body for reply in store.closed[0].replies] == ["At nine."]
+
+
+@pytest.mark.parametrize(("is_taken_over", "rung"), [(False, "model"), (True, "silent")])
+async def test_a_turn_is_counted_as_it_was_committed(is_taken_over: bool, rung: str) -> None:
+    MEMORY.forget()
+    store = TwinStore()
+    store.is_taken_over = is_taken_over
+    await work(store)
+    assert MEMORY.figure(TURNS, rung=rung) == 1
+    MEMORY.forget()
 
 
 async def test_a_claim_with_nothing_to_answer_is_let_go() -> None:
