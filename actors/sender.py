@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
@@ -110,7 +111,7 @@ class NumberLine:
         chosen = await self._choose(heads, pacer)
         attempts = await self._queue.begin(self._number, list(chosen)) if chosen else {}
         for key, attempt_id in attempts.items():
-            self._fly(self._send(chosen[key], str(attempt_id), pacer))
+            self._fly(self._send(chosen[key], attempt_id, pacer))
         return bool(heads or shown)
 
     async def _settle(self) -> None:
@@ -140,36 +141,39 @@ class NumberLine:
             chosen[head.id] = head
         return chosen
 
-    async def _send(self, head: QueuedMessage, attempt_id: str, pacer: Pacer) -> None:
+    async def _send(self, head: QueuedMessage, attempt_id: UUID, pacer: Pacer) -> None:
         try:
-            wamid = await self._graph.send(self._id, head.to, head.message, attempt_id)
+            wamid = await self._graph.send(self._id, head.to, head.message, str(attempt_id))
         except (GraphRefused, GraphUnreachable) as error:
-            await self._note_error(head, error, pacer)
+            await self._note_error(head, attempt_id, error, pacer)
         else:
-            await self._queue.accepted(head.id, wamid)
+            await self._queue.accepted(head.id, attempt_id, wamid)
             with following(message_id=wamid, contact_id=head.to.user_id or head.to.phone):
                 _note_accepted(head)
 
-    async def _note_error(self, head: QueuedMessage, error: GraphRefused | GraphUnreachable, pacer: Pacer) -> None:
+    async def _note_error(
+        self, head: QueuedMessage, attempt_id: UUID, error: GraphRefused | GraphUnreachable, pacer: Pacer
+    ) -> None:
         decision = decide(error)
         code = error.code if isinstance(error, GraphRefused) else 0
         SENDS.add(1, outcome=decision)
         SEND_ERRORS.add(1, code=code)
         if decision is Decision.UNKNOWN_OUTCOME:
-            await self._queue.unknown(head.id, code or None)
+            await self._queue.unknown(head.id, attempt_id, code or None)
         elif decision is Decision.STOP_NUMBER:
-            await self._stop(head, code)
+            await self._stop(head, attempt_id, code)
         elif decision.may_resend:
             if decision is Decision.SLOW_NUMBER:
                 pacer.slow_down(datetime.now(UTC))
-            await self._queue.retry(head.id, wait_before_retry(decision, head.attempts + 1), code)
+            delay = wait_before_retry(decision, head.attempts + 1)
+            await self._queue.retry(head.id, attempt_id, delay, code)
         else:
-            await self._queue.failed(head.id, code, decision)
+            await self._queue.failed(head.id, attempt_id, code, decision)
             logger.warning("message will not be sent", extra={"outbox_id": head.id, "code": code, "why": decision})
 
-    async def _stop(self, head: QueuedMessage, code: int) -> None:
+    async def _stop(self, head: QueuedMessage, attempt_id: UUID, code: int) -> None:
         """Keep the message, and send nothing more by this number until an operator has acted."""
-        await self._queue.retry(head.id, timedelta(), code)
+        await self._queue.retry(head.id, attempt_id, timedelta(), code)
         await self._queue.stop_number(self._id, f"Graph refused with code {code}")
         NUMBER_STOPS.add(1, reason=code)
         logger.error("number stopped", extra={"phone_number_id": self._id, "code": code})

@@ -61,12 +61,18 @@ class Dead:
         return len(touched)
 
     async def replay_outbox(self, ids: Sequence[int]) -> int:
-        """Send failed messages after all; give how many."""
+        """Send failed messages after all; give how many.
+
+        The attempt that failed is forgotten: Meta repeats its status for days, and must not end the next one by it.
+        """
         again = (
             update(outbox)
             .where(outbox.c.id.in_(ids), outbox.c.state == "failed")
-            .values(state="queued", due_at=func.now(), reason=None, error_code=None)
-        )
+            .values(
+                state="queued", due_at=func.now(), reason=None, error_code=None,
+                attempt_id=None, wamid=None, wamid_digest=None,
+            )
+        )  # fmt: skip
         async with self._database.write() as connection:
             return (await connection.execute(again)).rowcount
 

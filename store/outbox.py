@@ -77,9 +77,12 @@ _HEADS = text("""
      LIMIT :limit
 """)
 
-# The lease is checked in the same statement that begins the attempts: a sender that was too slow begins nothing.
+# The lease is checked in the same statement that begins the attempts: a sender that was too slow begins nothing. What
+# Meta called the attempt before is forgotten: a late status of it must not decide this one.
 _BEGIN = text("""
-    UPDATE outbox SET state = 'sending', attempt_id = gen_random_uuid(), attempts = attempts + 1, sending_at = now()
+    UPDATE outbox
+       SET state = 'sending', attempt_id = gen_random_uuid(), attempts = attempts + 1, sending_at = now(),
+           accepted_at = NULL, wamid = NULL, wamid_digest = NULL
       FROM (SELECT FROM numbers WHERE phone_number_id = :phone_number_id AND fence = :fence FOR SHARE) AS held
      WHERE id = ANY(:ids) AND state = 'queued'
     RETURNING id, attempt_id
@@ -139,30 +142,38 @@ class Outbox:
 
     async def postpone(self, key: int, delay: timedelta) -> None:
         """Keep a message back that has not been begun."""
-        await self._change(key, OutboxState.QUEUED, only=(OutboxState.QUEUED,), due_at=func.now() + delay)
+        statement = update(outbox).where(outbox.c.id == key, outbox.c.state == "queued")
+        async with self._database.write() as connection:
+            await connection.execute(statement.values(due_at=func.now() + delay))
 
-    async def accepted(self, key: int, wamid: str) -> None:
-        """Note Graph's 200 and its id of the message, unless a status has said more by now."""
-        await self._change(
+    async def accepted(self, key: int, attempt_id: UUID, wamid: str) -> None:
+        """Note Graph's 200 and its id of the message, unless a status has said more by now.
+
+        This and the other three outcomes are of one attempt; where the message has begun another since, nothing is
+        noted.
+        """
+        await self._end(
             key,
+            attempt_id,
             OutboxState.ACCEPTED,
             accepted_at=func.now(),
             wamid=self._keyring.encrypt_text(wamid, "outbox.wamid"),
             wamid_digest=self._keyring.blind_index(wamid, "wamid"),
         )
 
-    async def retry(self, key: int, delay: timedelta, code: int) -> None:
+    async def retry(self, key: int, attempt_id: UUID, delay: timedelta, code: int) -> None:
         """Queue again what Graph is known not to have taken."""
         under_way = (OutboxState.SENDING, OutboxState.UNKNOWN)  # not what a status has ended meanwhile
-        await self._change(key, OutboxState.QUEUED, only=under_way, due_at=func.now() + delay, error_code=code)
+        due_at = func.now() + delay
+        await self._end(key, attempt_id, OutboxState.QUEUED, only=under_way, due_at=due_at, error_code=code)
 
-    async def unknown(self, key: int, code: int | None = None) -> None:
+    async def unknown(self, key: int, attempt_id: UUID, code: int | None = None) -> None:
         """Note that Graph may or may not have taken it."""
-        await self._change(key, OutboxState.UNKNOWN, error_code=code)
+        await self._end(key, attempt_id, OutboxState.UNKNOWN, error_code=code)
 
-    async def failed(self, key: int, code: int | None, reason: str) -> None:
+    async def failed(self, key: int, attempt_id: UUID, code: int | None, reason: str) -> None:
         """End a message that will never be sent; the reason is Graph's own title or ours."""
-        await self._change(key, OutboxState.FAILED, error_code=code, reason=reason)
+        await self._end(key, attempt_id, OutboxState.FAILED, error_code=code, reason=reason)
 
     async def stop_number(self, phone_number_id: str, reason: str) -> None:
         """Send nothing more from this number until someone starts it again."""
@@ -226,14 +237,17 @@ class Outbox:
             for row in rows
         ]
 
-    async def _change(self, key: int, new: OutboxState, only: Sequence[OutboxState] = (), **values: Any) -> None:
-        """Take one legal step; a row that has moved on (a status was quicker) keeps its state and takes the values."""
+    async def _end(
+        self, key: int, attempt_id: UUID, new: OutboxState, only: Sequence[OutboxState] = (), **values: Any
+    ) -> None:
+        """Take one legal step; a row that has moved on (a status was quicker) keeps its state and takes the wamid."""
         allowed = [state.value for state in only] or before(OUTBOX_STEPS, new)
-        changed = update(outbox).where(outbox.c.id == key, outbox.c.state.in_(allowed)).values(state=new, **values)
+        mine = update(outbox).where(outbox.c.id == key, outbox.c.attempt_id == attempt_id)
+        changed = mine.where(outbox.c.state.in_(allowed)).values(state=new, **values)
         late = {name: value for name, value in values.items() if name in ("wamid", "wamid_digest")}
         async with self._database.write() as connection:
             if (await connection.execute(changed)).rowcount == 0 and late:
-                await connection.execute(update(outbox).where(outbox.c.id == key).values(**late))
+                await connection.execute(mine.values(**late))
 
     def _queued(self, row: Row[Any]) -> QueuedMessage:
         return QueuedMessage(

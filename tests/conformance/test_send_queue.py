@@ -121,14 +121,18 @@ async def claimed(desk: Desk, owner: str = "sender") -> ClaimedNumber | None:
     return mine
 
 
-async def begun(desk: Desk, *bodies: str) -> list[int]:
-    """Queue these for one conversation and begin the first; give all ids."""
-    keys = await desk.put(*bodies)
+async def begun(desk: Desk, *bodies: str) -> tuple[int, UUID]:
+    """Queue these for one conversation and begin the first; give its key and the attempt's id."""
+    key, *_ = await desk.put(*bodies)
+    return key, await begun_again(desk, key)
+
+
+async def begun_again(desk: Desk, key: int) -> UUID:
     number = await claimed(desk)
     assert number is not None
-    assert list(await desk.queue.begin(number, keys[:1])) == keys[:1]
+    attempts = await desk.queue.begin(number, [key])
     await desk.queue.release(number)
-    return keys
+    return attempts[key]
 
 
 async def heads(desk: Desk, limit: int = 10) -> list[str]:
@@ -218,16 +222,16 @@ async def test_nothing_overtakes_what_is_postponed(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("ago", "goes"), [(NOW, []), (ORDER_WAIT + SOON, ["second"])], ids=["fresh", "old"])
 async def test_the_next_waits_for_a_while_after_an_acceptance(desk: Desk, ago: timedelta, goes: Sequence[str]) -> None:
-    first, _ = await begun(desk, "first", "second")
-    await desk.queue.accepted(first, wamid())
+    first, attempt = await begun(desk, "first", "second")
+    await desk.queue.accepted(first, attempt, wamid())
     await desk.age(first, ago)
     assert await heads(desk) == goes
     assert await desk.state(first) == OutboxState.ACCEPTED
 
 
 async def test_the_next_goes_once_the_one_before_has_failed(desk: Desk) -> None:
-    first, _ = await begun(desk, "first", "second")
-    await desk.queue.failed(first, 131026, "undeliverable")
+    first, attempt = await begun(desk, "first", "second")
+    await desk.queue.failed(first, attempt, 131026, "undeliverable")
     assert await heads(desk) == ["second"]
 
 
@@ -235,23 +239,23 @@ async def test_the_next_goes_once_the_one_before_has_failed(desk: Desk) -> None:
 async def test_what_graph_did_not_take_goes_again_in_its_turn(
     desk: Desk, delay: timedelta, goes: Sequence[str]
 ) -> None:
-    first, _ = await begun(desk, "first", "second")
-    await desk.queue.retry(first, delay, 131056)
+    first, attempt = await begun(desk, "first", "second")
+    await desk.queue.retry(first, attempt, delay, 131056)
     assert await heads(desk) == goes
 
 
 async def test_what_was_accepted_is_neither_sent_again_nor_unknown(desk: Desk) -> None:
-    (key,) = await begun(desk, "one")
-    await desk.queue.accepted(key, wamid())
-    await desk.queue.retry(key, NOW, 131000)
-    await desk.queue.unknown(key)
+    key, attempt = await begun(desk, "one")
+    await desk.queue.accepted(key, attempt, wamid())
+    await desk.queue.retry(key, attempt, NOW, 131000)
+    await desk.queue.unknown(key, attempt)
     assert await desk.state(key) == OutboxState.ACCEPTED
 
 
 async def test_an_unknown_outcome_that_was_told_after_all_is_accepted(desk: Desk) -> None:
-    (key,) = await begun(desk, "one")
-    await desk.queue.unknown(key)
-    await desk.queue.accepted(key, wamid())
+    key, attempt = await begun(desk, "one")
+    await desk.queue.unknown(key, attempt)
+    await desk.queue.accepted(key, attempt, wamid())
     assert await desk.state(key) == OutboxState.ACCEPTED
 
 
@@ -259,8 +263,8 @@ async def test_an_unknown_outcome_that_was_told_after_all_is_accepted(desk: Desk
 async def test_an_unknown_outcome_waits_for_a_status_and_is_sent_once_more(
     desk: Desk, early: bool, again: int, goes: Sequence[str]
 ) -> None:
-    first, _ = await begun(desk, "first", "second")
-    await desk.queue.unknown(first, 131000)
+    first, attempt = await begun(desk, "first", "second")
+    await desk.queue.unknown(first, attempt, 131000)
     await desk.age(first, UNKNOWN_WAIT + (-SOON / 2 if early else SOON))
     assert await desk.queue.settle_unknown(desk.number) == again
     assert await heads(desk) == goes
@@ -268,7 +272,22 @@ async def test_an_unknown_outcome_waits_for_a_status_and_is_sent_once_more(
 
 @pytest.mark.parametrize(("late", "state"), [(False, OutboxState.SENDING), (True, OutboxState.UNKNOWN)])
 async def test_what_a_sender_left_under_way_becomes_unknown(desk: Desk, late: bool, state: OutboxState) -> None:
-    (key,) = await begun(desk, "one")
+    key, _ = await begun(desk, "one")
     await desk.age(key, ORPHANED_AFTER + timedelta(seconds=5) if late else NOW)
     assert await desk.queue.settle_unknown(desk.number) == 0
     assert await desk.state(key) == state
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "retry", "unknown", "failed"])
+async def test_the_late_outcome_of_an_attempt_does_not_decide_the_next(desk: Desk, outcome: str) -> None:
+    """Its sender was paused while its lease ran out, and another has begun the message again."""
+    key, paused = await begun(desk, "one")
+    await desk.queue.unknown(key, paused)
+    await desk.age(key, UNKNOWN_WAIT + SOON)
+    await desk.queue.settle_unknown(desk.number)
+    newer = await begun_again(desk, key)
+    told = {"accepted": (wamid(),), "retry": (NOW, 130429), "unknown": (131000,), "failed": (131026, "give_up")}
+    await getattr(desk.queue, outcome)(key, paused, *told[outcome])
+    assert await desk.state(key) == OutboxState.SENDING
+    await desk.queue.accepted(key, newer, wamid())
+    assert await desk.state(key) == OutboxState.ACCEPTED

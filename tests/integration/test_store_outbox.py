@@ -12,6 +12,7 @@ from models.message import DeliveryState, Sender, WebhookUpdates
 from models.tables import conversations, numbers, outbox, parked_statuses
 from security.keyring import Keyring
 from store.database import Database
+from store.dead import Dead
 from store.outbox import ClaimedNumber, Outbox, QueuedMessage
 from store.statuses import ParkedStatuses
 from tests.factories import Business, fresh, inbound, make_business, phone, status, wamid
@@ -158,7 +159,7 @@ async def test_a_sender_that_lost_its_number_begins_nothing(business: Business, 
 
 async def test_every_attempt_has_an_id_of_its_own(business: Business, queue: Outbox) -> None:
     key, first = await begun(business, queue)
-    await queue.retry(key, NOW, 130429)
+    await queue.retry(key, first, NOW, 130429)
     second = (await queue.begin(await claimed_again(business, queue), [key]))[key]
     assert first != second
     assert (await row_of(business, key)).attempts == 2  # type: ignore[attr-defined]
@@ -170,17 +171,17 @@ async def claimed_again(business: Business, queue: Outbox) -> ClaimedNumber:
 
 
 async def test_an_accepted_message_is_found_by_its_wamid_afterwards(business: Business, queue: Outbox) -> None:
-    key, _ = await begun(business, queue)
+    key, attempt = await begun(business, queue)
     name = wamid()
-    await queue.accepted(key, name)
+    await queue.accepted(key, attempt, name)
     assert await state_of(business, key) == "accepted"
     await told(business, DeliveryState.SENT, wamid=name)
     assert await state_of(business, key) == "sent"
 
 
 async def test_a_refused_message_is_queued_again_for_later(business: Business, queue: Outbox) -> None:
-    key, _ = await begun(business, queue)
-    await queue.retry(key, timedelta(seconds=30), 130429)
+    key, attempt = await begun(business, queue)
+    await queue.retry(key, attempt, timedelta(seconds=30), 130429)
     row = await row_of(business, key)
     assert (row.state, row.error_code, row.possible_duplicates) == ("queued", 130429, 0)  # type: ignore[attr-defined]
     assert await queue.heads(business.number, 10) == []
@@ -189,13 +190,13 @@ async def test_a_refused_message_is_queued_again_for_later(business: Business, q
 async def test_a_retry_does_not_wake_what_a_status_has_ended(business: Business, queue: Outbox) -> None:
     key, attempt = await begun(business, queue)
     await told(business, DeliveryState.FAILED, attempt_id=str(attempt), error_code=131026)
-    await queue.retry(key, NOW, 130429)
+    await queue.retry(key, attempt, NOW, 130429)
     assert await state_of(business, key) == "failed"
 
 
 async def test_an_unknown_outcome_is_waited_for_by_the_clock_of_its_attempt(business: Business, queue: Outbox) -> None:
-    key, _ = await begun(business, queue)
-    await queue.unknown(key, 131000)
+    key, attempt = await begun(business, queue)
+    await queue.unknown(key, attempt, 131000)
     await _age(business, key, seconds=59)
     assert await queue.settle_unknown(business.number) == 0
     assert await state_of(business, key) == "unknown"
@@ -222,7 +223,7 @@ async def _age(business: Business, key: int, *, seconds: float) -> None:
 
 async def test_a_status_that_names_the_attempt_settles_an_unknown_outcome(business: Business, queue: Outbox) -> None:
     key, attempt = await begun(business, queue)
-    await queue.unknown(key)
+    await queue.unknown(key, attempt)
     await told(business, DeliveryState.SENT, attempt_id=str(attempt))
     await _age(business, key, seconds=61)
     assert await queue.settle_unknown(business.number) == 0
@@ -232,7 +233,7 @@ async def test_a_status_that_names_the_attempt_settles_an_unknown_outcome(busine
 async def test_a_status_in_the_last_moment_stops_the_second_sending(business: Business, queue: Outbox) -> None:
     """Queued again, but not begun: it did arrive, so it must not go out twice."""
     key, attempt = await begun(business, queue)
-    await queue.unknown(key)
+    await queue.unknown(key, attempt)
     await _age(business, key, seconds=61)
     await queue.settle_unknown(business.number)
     await told(business, DeliveryState.DELIVERED, attempt_id=str(attempt))
@@ -243,24 +244,54 @@ async def test_a_status_before_our_own_note_climbs_by_its_attempt(business: Busi
     key, attempt = await begun(business, queue)
     name = wamid()
     await told(business, DeliveryState.DELIVERED, attempt_id=str(attempt), wamid=name)
-    await queue.accepted(key, name)  # must not descend
+    await queue.accepted(key, attempt, name)  # must not descend
     assert await state_of(business, key) == "delivered"
     await told(business, DeliveryState.READ, wamid=name)
     assert await state_of(business, key) == "read"
 
 
 async def test_a_status_before_the_wamid_is_parked_and_applied_later(business: Business, queue: Outbox) -> None:
-    key, _ = await begun(business, queue)
+    key, attempt = await begun(business, queue)
     name = wamid()
     await told(business, DeliveryState.DELIVERED, wamid=name)
     parked = select(parked_statuses.c.id).where(parked_statuses.c.phone_number_id == business.number)
     async with business.database.read() as connection:
         assert len((await connection.execute(parked)).all()) == 1
-    await queue.accepted(key, name)
+    await queue.accepted(key, attempt, name)
     assert await ParkedStatuses(business.database).apply() == 1
     assert await state_of(business, key) == "delivered"
     async with business.database.read() as connection:
         assert (await connection.execute(parked)).all() == []
+
+
+@pytest.mark.parametrize("named_by", ["attempt", "wamid"])
+async def test_a_repeated_status_of_a_failed_attempt_does_not_end_the_next(
+    business: Business, queue: Outbox, named_by: str
+) -> None:
+    """Meta repeats a webhook for up to 7 days; an operator may have sent the message again by then."""
+    key, failed = await begun(business, queue)
+    name = wamid()
+    await queue.accepted(key, failed, name)
+    of_failed = {"attempt": {"attempt_id": str(failed)}, "wamid": {"wamid": name}}[named_by]
+    await told(business, DeliveryState.FAILED, **of_failed)
+    await Dead(business.database).replay_outbox([key])
+    await told(business, DeliveryState.FAILED, **of_failed)
+    assert await state_of(business, key) == "queued"
+    await queue.begin(await claimed_again(business, queue), [key])
+    await told(business, DeliveryState.FAILED, **of_failed)
+    assert await state_of(business, key) == "sending"
+
+
+async def test_a_wamid_that_is_told_too_late_does_not_name_the_next_attempt(business: Business, queue: Outbox) -> None:
+    key, paused = await begun(business, queue)
+    await queue.unknown(key, paused)
+    await _age(business, key, seconds=61)
+    await queue.settle_unknown(business.number)
+    await queue.begin(await claimed_again(business, queue), [key])
+    name = wamid()
+    await queue.accepted(key, paused, name)
+    await told(business, DeliveryState.FAILED, wamid=name)
+    assert await state_of(business, key) == "sending"
 
 
 async def test_an_attempt_id_of_somebody_else_is_no_error(business: Business, queue: Outbox) -> None:
@@ -325,8 +356,8 @@ async def _until_somebody_waits(database: Database) -> None:
 async def test_a_failed_message_lets_the_next_go(business: Business, queue: Outbox) -> None:
     await business.answer("first", "second")
     (head,) = await queue.heads(business.number, 10)
-    await queue.begin(await claimed(business, queue), [head.id])
-    await queue.failed(head.id, 131026, "give_up")
+    attempts = await queue.begin(await claimed(business, queue), [head.id])
+    await queue.failed(head.id, attempts[head.id], 131026, "give_up")
     assert bodies(await queue.heads(business.number, 10)) == ["second"]
 
 
@@ -395,6 +426,6 @@ async def test_nothing_of_a_person_is_readable_in_the_rows(business: Business, q
 
 
 async def test_an_unknown_key_changes_nothing(queue: Outbox) -> None:
-    await queue.accepted(10**15, wamid())
-    await queue.failed(10**15, 131026, "give_up")
+    await queue.accepted(10**15, uuid4(), wamid())
+    await queue.failed(10**15, uuid4(), 131026, "give_up")
     assert uuid4() not in [key for key, _ in await queue.recent_attempts("nobody")]

@@ -18,6 +18,7 @@ class TwinRow:
     message: QueuedMessage
     due_at: datetime
     state: OutboxState = OutboxState.QUEUED
+    attempt_id: UUID | None = None
     sending_at: datetime | None = None
     accepted_at: datetime | None = None
 
@@ -74,30 +75,31 @@ class TwinQueue:
         now = datetime.now(UTC)
         begun = [key for key in ids if self._step(key, OutboxState.SENDING)]
         for key in begun:
-            self.rows[key].sending_at = now
+            self.rows[key].attempt_id, self.rows[key].sending_at = uuid4(), now
             self.attempts.append((self.rows[key].message.conversation_id, now))
-        return {key: uuid4() for key in begun}
+        return {key: attempt_id for key in begun if (attempt_id := self.rows[key].attempt_id)}
 
     async def postpone(self, key: int, delay: timedelta) -> None:
         self.postponed[key] = delay
         self.rows[key].due_at = datetime.now(UTC) + delay
 
-    async def accepted(self, key: int, wamid: str) -> None:
-        if self._step(key, OutboxState.ACCEPTED):
+    async def accepted(self, key: int, attempt_id: UUID, wamid: str) -> None:
+        if self._end(key, attempt_id, OutboxState.ACCEPTED):
             self.rows[key].accepted_at = datetime.now(UTC)
             self.became[key] = ("accepted", wamid)
 
-    async def retry(self, key: int, delay: timedelta, code: int) -> None:
-        if self.rows[key].state in (OutboxState.SENDING, OutboxState.UNKNOWN) and self._step(key, OutboxState.QUEUED):
+    async def retry(self, key: int, attempt_id: UUID, delay: timedelta, code: int) -> None:
+        is_under_way = self.rows[key].state in (OutboxState.SENDING, OutboxState.UNKNOWN)
+        if is_under_way and self._end(key, attempt_id, OutboxState.QUEUED):
             self.rows[key].due_at = datetime.now(UTC) + delay
             self.became[key] = ("retry", delay, code)
 
-    async def unknown(self, key: int, code: int | None = None) -> None:
-        if self._step(key, OutboxState.UNKNOWN):
+    async def unknown(self, key: int, attempt_id: UUID, code: int | None = None) -> None:
+        if self._end(key, attempt_id, OutboxState.UNKNOWN):
             self.became[key] = ("unknown", code)
 
-    async def failed(self, key: int, code: int | None, reason: str) -> None:
-        if self._step(key, OutboxState.FAILED):
+    async def failed(self, key: int, attempt_id: UUID, code: int | None, reason: str) -> None:
+        if self._end(key, attempt_id, OutboxState.FAILED):
             self.became[key] = ("failed", code, reason)
 
     async def stop_number(self, phone_number_id: str, reason: str) -> None:
@@ -118,6 +120,9 @@ class TwinQueue:
     async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
         taken, self.receipts = self.receipts[:limit], self.receipts[limit:]
         return taken
+
+    def _end(self, key: int, attempt_id: UUID, new: OutboxState) -> bool:
+        return self.rows[key].attempt_id == attempt_id and self._step(key, new)
 
     def _step(self, key: int, new: OutboxState) -> bool:
         """Take one legal step; False where its life does not have it."""

@@ -126,7 +126,7 @@ async def test_a_store_that_is_away_ends_the_line_quietly() -> None:
 async def test_an_outcome_that_cannot_be_noted_does_not_end_the_line() -> None:
     queue, graph = TwinQueue(queued(1), queued(2)), TwinGraph()
 
-    async def away(key: int, wamid: str) -> None:
+    async def away(key: int, attempt_id: UUID, wamid: str) -> None:
         raise StoreUnavailable("away")
 
     queue.accepted = away  # type: ignore[method-assign]
