@@ -59,11 +59,12 @@ _RECORD = text(
 """  # noqa: S608
 )
 
+# The newest first: what has waited for long (its attempt was given up) may never match, and must not be in the way.
 _APPLY_PARKED = text(
     f"""
     WITH coming AS (
         SELECT phone_number_id, wamid_digest, attempt_id, state, error_code, reason, id AS place FROM parked_statuses
-         ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+         ORDER BY id DESC LIMIT :limit FOR UPDATE SKIP LOCKED
     ), {_MATCHED}
     DELETE FROM parked_statuses WHERE id IN (SELECT place FROM matched)
 """  # noqa: S608

@@ -264,6 +264,16 @@ async def test_a_status_before_the_wamid_is_parked_and_applied_later(business: B
         assert (await connection.execute(parked)).all() == []
 
 
+async def test_statuses_that_match_nothing_are_not_in_the_way_of_others(business: Business, queue: Outbox) -> None:
+    key, attempt = await begun(business, queue)
+    name = wamid()
+    await told(business, DeliveryState.DELIVERED, wamid=wamid())
+    await told(business, DeliveryState.DELIVERED, wamid=name)
+    await queue.accepted(key, attempt, name)
+    assert await ParkedStatuses(business.database).apply(limit=1) == 1
+    assert await state_of(business, key) == "delivered"
+
+
 @pytest.mark.parametrize("named_by", ["attempt", "wamid"])
 async def test_a_repeated_status_of_a_failed_attempt_does_not_end_the_next(
     business: Business, queue: Outbox, named_by: str
