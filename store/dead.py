@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text, update
 
 from models.tables import conversations, inbox, outbox
 from store.database import Database
+from store.leases import in_order
 
 _LIST = text("""
     SELECT 'inbox' AS queue, id, received_at AS at, reason FROM inbox WHERE state = 'buried'
@@ -53,9 +54,10 @@ class Dead:
         )
         async with self._database.write() as connection:
             touched = list((await connection.execute(again)).scalars())
+            locked = in_order(conversations, conversations.c.id.in_([key for key in touched if key is not None]))
             await connection.execute(
                 update(conversations)
-                .where(conversations.c.id.in_([key for key in touched if key is not None]))
+                .where(conversations.c.id == locked.c.id)
                 .values(ready_at=func.now(), tries=0, expiries=0)
             )
         return len(touched)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Table, and_, case, func, null, or_, select, update
+from sqlalchemy import CTE, ColumnElement, Row, Table, Update, and_, case, func, null, or_, select, update
 
 from models.errors import LeaseLost
 from store.database import Writing
@@ -24,23 +24,26 @@ def _key(table: Table) -> ColumnElement[Any]:
     return column
 
 
-async def claim(
-    connection: Writing,
-    table: Table,
-    *,
-    owner: str,
-    where: ColumnElement[bool],
-    order_by: ColumnElement[Any],
-    limit: int,
-) -> Sequence[Row[Any]]:
-    """Take up to `limit` rows that nobody holds, in order; give them whole, with their new fence."""
+def in_order(table: Table, where: ColumnElement[bool]) -> CTE:
+    """Lock rows for an UPDATE of the same statement, in the order of their keys, and give the keys.
+
+    Whoever waits for locks on several rows of a claimable table takes them so: two that took the same rows in
+    different orders would be a deadlock. Not FOR UPDATE: that would also wait for whoever only refers to the row.
+    """
+    key = _key(table)
+    return select(key).where(where).order_by(key).with_for_update(key_share=True).cte("locked")
+
+
+def claiming(
+    table: Table, *, owner: str, where: ColumnElement[bool], order_by: ColumnElement[Any], limit: int
+) -> Update:
+    """Give the statement that takes up to `limit` rows that nobody holds, in order."""
     now = func.now()
     free = or_(table.c.lease_until.is_(None), table.c.lease_until < now)
+    due = select(_key(table)).where(where, free).order_by(order_by).limit(limit)
     # SKIP LOCKED: two claimers never wait for each other, and never take the same row.
-    chosen = (
-        select(_key(table)).where(where, free).order_by(order_by).limit(limit).with_for_update(skip_locked=True)
-    ).cte("chosen")
-    statement = (
+    chosen = due.with_for_update(skip_locked=True, key_share=True).cte("chosen")
+    return (
         update(table)
         .where(_key(table) == chosen.c[0])
         .values(
@@ -51,6 +54,19 @@ async def claim(
         )
         .returning(table)
     )
+
+
+async def claim(
+    connection: Writing,
+    table: Table,
+    *,
+    owner: str,
+    where: ColumnElement[bool],
+    order_by: ColumnElement[Any],
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Take up to `limit` rows that nobody holds, in order; give them whole, with their new fence."""
+    statement = claiming(table, owner=owner, where=where, order_by=order_by, limit=limit)
     rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
     return rows
 
@@ -60,11 +76,10 @@ async def renew(connection: Writing, table: Table, *, owner: str, keys: Collecti
 
     Never "all of this owner": a row that its worker could not let go of, or never learned that it had, must run out.
     """
+    held = and_(_key(table).in_(keys), table.c.lease_owner == owner, table.c.lease_until >= func.now())
+    locked = in_order(table, held)
     statement = (
-        update(table)
-        .where(_key(table).in_(keys), table.c.lease_owner == owner, table.c.lease_until >= func.now())
-        .values(lease_until=func.now() + LEASE)
-        .returning(_key(table))
+        update(table).where(_key(table) == locked.c[0]).values(lease_until=func.now() + LEASE).returning(_key(table))
     )
     return set((await connection.execute(statement)).scalars())
 
@@ -75,7 +90,8 @@ async def hold(connection: Writing, table: Table, key: UUID | str | int, fence: 
     Raises:
         LeaseLost: somebody else has claimed it since; write nothing.
     """
-    statement = select(table).where(and_(_key(table) == key, table.c.fence == fence)).with_for_update()
+    mine = and_(_key(table) == key, table.c.fence == fence)
+    statement = select(table).where(mine).with_for_update(key_share=True)
     row = (await connection.execute(statement)).one_or_none()
     if row is None:
         raise LeaseLost(f"a row of {table.name} was claimed by another worker")

@@ -17,6 +17,7 @@ from store.database import Database
 from store.inbox import Inbox
 from store.status import can_keep, queue_depths
 from tests.factories import fresh, inbound, status
+from tests.integration.locks import until_waiting
 
 pytestmark = pytest.mark.postgres
 
@@ -88,21 +89,9 @@ async def test_a_commit_waits_for_the_one_that_holds_the_same_message(database: 
     async with database.engine.connect() as first:
         await store._keep_messages(first, [message])  # type: ignore[arg-type]
         second = asyncio.create_task(store.receive([body_of(message)]))
-        await _until_somebody_waits(database)
+        await until_waiting(database)
         await first.rollback()
     assert (await second).repeated == 0
-
-
-async def _until_somebody_waits(database: Database) -> None:
-    async with asyncio.timeout(5):
-        while True:
-            async with database.engine.connect() as connection:
-                found = await connection.exec_driver_sql(
-                    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-                )
-                if found.first() is not None:
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_lines_of_one_second_keep_the_order_of_their_body(database: Database, keyring: Keyring) -> None:

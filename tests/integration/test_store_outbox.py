@@ -16,6 +16,7 @@ from store.dead import Dead
 from store.outbox import ClaimedNumber, Outbox, QueuedMessage
 from store.statuses import ParkedStatuses
 from tests.factories import Business, fresh, inbound, make_business, phone, status, wamid
+from tests.integration.locks import until_waiting
 
 pytestmark = pytest.mark.postgres
 
@@ -347,20 +348,10 @@ async def test_two_commits_at_the_same_time_do_not_descend(business: Business, q
     async with business.database.engine.connect() as first:
         await first.execute(outbox.update().where(outbox.c.id == key).values(state="read"))
         second = asyncio.create_task(told(business, DeliveryState.SENT, attempt_id=str(attempt)))
-        await _until_somebody_waits(business.database)
+        await until_waiting(business.database)
         await first.commit()
     await second
     assert await state_of(business, key) == "read"
-
-
-async def _until_somebody_waits(database: Database) -> None:
-    waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(5):
-        while True:
-            async with database.engine.connect() as connection:
-                if (await connection.exec_driver_sql(waiting)).first() is not None:
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_a_failed_message_lets_the_next_go(business: Business, queue: Outbox) -> None:

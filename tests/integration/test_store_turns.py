@@ -1,10 +1,12 @@
 """Conversations as work and turns as commits, on a real PostgreSQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.engine import make_url
 
 from models.answer import Answer, Rung, Source, Speaker
 from models.conversation import OpenTurn
@@ -13,12 +15,13 @@ from models.message import MessageKind, OutboundMessage, Sender, WebhookUpdates
 from models.tables import conversations, inbox, outbox, turns
 from security.keyring import Keyring
 from store.codec import OUTBOUND
-from store.conversations import MOST_EXPIRIES, MOST_TRIES, ClaimedConversation
+from store.conversations import MOST_EXPIRIES, MOST_TRIES, ClaimedConversation, Conversations
 from store.database import Database
 from store.dead import Dead
 from store.routing import Router
 from store.turns import Turns
 from tests.factories import Business, closed_turn, inbound, phone
+from tests.integration.locks import lock_at_once, until_waiting
 
 pytestmark = pytest.mark.postgres
 
@@ -181,6 +184,35 @@ async def test_only_the_owner_renews_a_conversation_and_only_before_it_ran_out(b
     assert await business.conversations.renew("worker", {claimed.id}) == set()
 
 
+async def test_leases_are_renewed_in_the_order_of_their_keys(business: Business, without_indexes: Database) -> None:
+    """A router locks several, too: in another order that would be a deadlock."""
+    highest = lowest = (await business.ask("Hello?")).id
+    while lowest >= highest:
+        lowest = (await business.ask("Hello?")).id
+    worker = Conversations(without_indexes, business.keyring)
+    async with business.database.engine.connect() as blocker:
+        await blocker.execute(select(conversations).where(conversations.c.id == lowest).with_for_update(key_share=True))
+        renewing = asyncio.create_task(worker.renew("worker", {highest, lowest}))
+        await until_waiting(business.database)
+        await lock_at_once(business.database, highest)
+        await blocker.rollback()
+    assert await renewing == {highest, lowest}
+
+
+@pytest.fixture
+async def without_indexes(database: Database, database_url: str) -> AsyncIterator[Database]:
+    """A pool whose plans find rows in the order in which they lie in the table, as any plan may."""
+    name = make_url(database_url).database
+    async with database.engine.begin() as connection:
+        for kind in ("indexscan", "bitmapscan"):
+            await connection.exec_driver_sql(f"ALTER DATABASE {name} SET enable_{kind} = off")
+    other = Database(database_url, name="tests")
+    yield other
+    await other.close()
+    async with database.engine.begin() as connection:
+        await connection.exec_driver_sql(f"ALTER DATABASE {name} RESET ALL")
+
+
 async def test_a_message_during_the_turn_makes_the_conversation_due_again(business: Business) -> None:
     """The router was first: the commit of the turn sees the message."""
     sender = Sender(phone=phone())
@@ -202,24 +234,14 @@ async def test_a_message_while_the_turn_commits_makes_the_conversation_due_again
     async with business.database.engine.connect() as blocker:
         await blocker.execute(select(conversations).where(conversations.c.id == claimed.id).with_for_update())
         closing = asyncio.create_task(business.turns.close(closed_turn(turn, "At nine.")))
-        await _until_waiting(business.database, 1)
+        await until_waiting(business.database, 1)
         routing = asyncio.create_task(Router(business.database, business.keyring).route())
-        await _until_waiting(business.database, 2)
+        await until_waiting(business.database, 2)
         await blocker.rollback()
     await asyncio.gather(closing, routing)
     await business.make_due()
     next_turn = await opened(business, await business.claim())
     assert [message.message.text for message in next_turn.messages] == ["And on Sunday?"]
-
-
-async def _until_waiting(database: Database, how_many: int) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(5):
-        while True:
-            async with database.engine.connect() as connection:
-                if (await connection.exec_driver_sql(waiting)).scalar_one() >= how_many:
-                    return
-            await asyncio.sleep(0.01)
 
 
 async def test_a_turn_finishes_exactly_the_messages_it_contained(business: Business) -> None:
