@@ -7,19 +7,20 @@ it in that order; several would gain nothing, since a pass takes hundreds of mes
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Select, func, insert, select, text, update
 
 from models.conversation import patience
+from models.errors import MachineFailed
 from models.message import InboundMessage, Sender
 from models.tables import contacts, conversations, inbox, numbers
 from security.keyring import CannotDecrypt, Keyring
 from store.codec import INBOUND, seal_identity
 from store.contacts import Scope, resolve
 from store.database import Database, Writing
+from store.leases import in_order
 from telemetry.metrics import ROWS_BURIED
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,21 @@ BATCH = 200
 LONGEST_WAIT = timedelta(seconds=3)  # for more lines, from the first unanswered one
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('parley.routing'))")
+
+_UNROUTED = (
+    select(inbox, numbers.c.tenant_id, numbers.c.portfolio)
+    .join(numbers, numbers.c.phone_number_id == inbox.c.phone_number_id)
+    .where(inbox.c.conversation_id.is_(None), inbox.c.state == "received")
+    .order_by(inbox.c.id)
+)
+
+
+class _Given(NamedTuple):
+    """A message that was given to its conversation."""
+
+    row: Row[Any]
+    message: InboundMessage
+    conversation_id: UUID
 
 
 class Router:
@@ -44,24 +60,68 @@ class Router:
         Raises:
             StoreUnavailable: retryable.
         """
+        try:
+            return await self._route(_UNROUTED.limit(BATCH))
+        except MachineFailed:
+            raise
+        except Exception:  # one of them, most likely: its neighbours must not wait for it for ever
+            logger.exception("messages could not be routed together and are tried one by one")
+            return await self._route_one_by_one()
+
+    async def _route(self, unrouted: Select[Any]) -> int:
         async with self._database.write() as connection:
-            rows = await _unrouted(connection)
-            for row in rows:
-                await self._route_one(connection, row)
+            if not (await connection.execute(_LOCK)).scalar_one():
+                return 0
+            rows = (await connection.execute(unrouted)).all()
+            given = [await self._give(connection, row) for row in rows]
+            await self._wake(connection, [one for one in given if one is not None])
         return len(rows)
 
-    async def _route_one(self, connection: Writing, row: Row[Any]) -> None:
+    async def _route_one_by_one(self) -> int:
+        """Route each message by a commit of its own, and bury those that fail.
+
+        Where none succeeds the fault is not a message's (a table that is not migrated yet): nobody is buried then.
+        """
+        async with self._database.read() as connection:
+            keys = [row.id for row in await connection.execute(_UNROUTED.limit(BATCH))]
+        failed: dict[int, Exception] = {}
+        routed = 0
+        for key in keys:
+            try:
+                routed += await self._route(_UNROUTED.where(inbox.c.id == key))
+            except MachineFailed:
+                raise
+            except Exception as error:
+                failed[key] = error
+        if failed and not routed:
+            raise failed.popitem()[1]
+        async with self._database.write() as connection:
+            for key in failed:
+                await _bury(connection, key, "the message could not be given to a conversation")
+        return routed
+
+    async def _give(self, connection: Writing, row: Row[Any]) -> _Given | None:
+        """Note whose message it is; None for one that cannot be read."""
         try:
             message = INBOUND.open(self._keyring, row.body)
         except (CannotDecrypt, ValueError):  # this row alone: its neighbours must not wait for it for ever
             await _bury(connection, row.id, "the kept message cannot be read")
-            return
+            return None
         scope = Scope(tenant_id=row.tenant_id, portfolio=row.portfolio)
         contact_id = await resolve(connection, self._keyring, scope, message.sender)
         conversation_id = await _conversation(connection, row, contact_id)
         await connection.execute(update(inbox).where(inbox.c.id == row.id).values(conversation_id=conversation_id))
-        await self._make_ready(connection, conversation_id, row, message)
         await self._keep_identity(connection, contact_id, message.sender)
+        return _Given(row, message, conversation_id)
+
+    async def _wake(self, connection: Writing, given: Sequence[_Given]) -> None:
+        """Make the conversations due, all of them locked first: a worker that renews its leases locks several, too."""
+        if not given:
+            return
+        locked = in_order(conversations, conversations.c.id.in_({one.conversation_id for one in given}))
+        await connection.execute(select(locked))
+        for one in given:
+            await self._make_ready(connection, one.conversation_id, one.row, one.message)
 
     async def _make_ready(
         self, connection: Writing, conversation_id: UUID, row: Row[Any], message: InboundMessage
@@ -89,20 +149,6 @@ class Router:
         await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(**sealed))
 
 
-async def _unrouted(connection: Writing) -> Sequence[Row[Any]]:
-    if not (await connection.execute(_LOCK)).scalar_one():
-        return []
-    statement = (
-        select(inbox, numbers.c.tenant_id, numbers.c.portfolio)
-        .join(numbers, numbers.c.phone_number_id == inbox.c.phone_number_id)
-        .where(inbox.c.conversation_id.is_(None), inbox.c.state == "received")
-        .order_by(inbox.c.id)
-        .limit(BATCH)
-    )
-    rows: Sequence[Row[Any]] = (await connection.execute(statement)).all()
-    return rows
-
-
 async def _bury(connection: Writing, key: int, reason: str) -> None:
     logger.error("a kept message was buried", extra={"inbox_id": key, "reason": reason})
     ROWS_BURIED.add(1, queue="inbox")
@@ -110,12 +156,12 @@ async def _bury(connection: Writing, key: int, reason: str) -> None:
 
 
 async def _conversation(connection: Writing, row: Row[Any], contact_id: UUID) -> UUID:
-    statement = insert(conversations).values(
-        id=uuid4(), tenant_id=row.tenant_id, phone_number_id=row.phone_number_id, contact_id=contact_id
-    )
-    # A no-op update, so that the existing row's id comes back.
-    same = statement.on_conflict_do_update(
-        index_elements=["phone_number_id", "contact_id"], set_={"contact_id": contact_id}
-    ).returning(conversations.c.id)
-    conversation_id: UUID = (await connection.execute(same)).scalar_one()
+    """Give the contact's conversation with the number, made if new; nobody else makes any while we hold the lock."""
+    table = conversations
+    known = select(table.c.id).where(table.c.phone_number_id == row.phone_number_id, table.c.contact_id == contact_id)
+    conversation_id: UUID | None = (await connection.execute(known)).scalar_one_or_none()
+    if conversation_id is None:
+        conversation_id = uuid4()
+        values = {"tenant_id": row.tenant_id, "phone_number_id": row.phone_number_id, "contact_id": contact_id}
+        await connection.execute(insert(table).values(id=conversation_id, **values))
     return conversation_id

@@ -1,18 +1,21 @@
 """From the inbox to conversations, on a real PostgreSQL: whose message it is, in order, one router at a time."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 
-from models.message import MessageKind, Sender, WebhookUpdates
+from models.message import InboundMessage, MessageKind, Sender, WebhookUpdates
 from models.tables import contacts, conversations, inbox
 from security.keyring import Keyring
 from store.database import Database
 from store.routing import Router
 from tests.factories import Business, fresh, inbound, make_business, phone
+from tests.integration.locks import lock_at_once, until_waiting
 
 pytestmark = pytest.mark.postgres
 
@@ -174,6 +177,68 @@ async def test_a_message_that_cannot_be_read_is_buried_alone(business: Business)
     turn = await business.turns.open(await business.claim())
     assert turn is not None
     assert [message.message.text for message in turn.messages] == ["good"]
+
+
+@pytest.fixture
+async def poison(business: Business) -> AsyncIterator[InboundMessage]:
+    """A message that no statement can give to its conversation."""
+    message = inbound("poison", phone_number_id=business.number)
+    digest = business.keyring.blind_index(message.wamid, "wamid").hex()
+    await business.execute(f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.wamid_digest = decode('{digest}', 'hex') AND NEW.conversation_id IS NOT NULL THEN
+                RAISE EXCEPTION 'refused';
+            END IF;
+            RETURN NEW;
+        END $$
+    """)
+    await business.execute("CREATE TRIGGER refuse BEFORE UPDATE ON inbox FOR EACH ROW EXECUTE FUNCTION refuse()")
+    yield message
+    await business.execute("DROP FUNCTION refuse CASCADE")
+
+
+async def test_a_message_that_cannot_be_routed_is_buried_and_holds_up_nobody(
+    business: Business, poison: InboundMessage
+) -> None:
+    neighbours = [inbound(said, phone_number_id=business.number) for said in ("before", "after")]
+    await business.inbox.receive([WebhookUpdates(messages=(neighbours[0], poison, neighbours[1]))])
+    await business.route()
+    assert await business.states() == ["received", "buried", "received"]
+    turn = await business.turns.open(await business.claim())
+    assert turn is not None
+    assert [message.message.text for message in turn.messages] == ["before", "after"]
+
+
+async def test_nobody_is_buried_where_nothing_at_all_can_be_routed(business: Business, poison: InboundMessage) -> None:
+    """The fault may be ours, and pass; the message waits until a neighbour shows that it is the message's own."""
+    await business.inbox.receive([WebhookUpdates(messages=(poison,))])
+    with pytest.raises(DBAPIError, match="refused"):
+        await Router(business.database, business.keyring).route()
+    assert await business.states() == ["received"]
+    await business.execute("UPDATE inbox SET state = 'buried' WHERE phone_number_id = :number")  # for the other tests
+
+
+async def test_conversations_are_locked_in_the_order_of_their_keys(business: Business) -> None:
+    """Whoever renews leases locks several, too: in another order that would be a deadlock."""
+    people = [Sender(phone=phone()) for _ in range(8)]
+    ids = {}
+    for person in people:
+        ids[(await business.ask("Hello?", sender=person)).id] = person
+    lowest, highest = min(ids), max(ids)
+    await business.inbox.receive(
+        [
+            WebhookUpdates(messages=(inbound(phone_number_id=business.number, sender=ids[key]),))
+            for key in (highest, lowest)
+        ]
+    )
+    async with business.database.engine.connect() as blocker:
+        await blocker.execute(select(conversations).where(conversations.c.id == lowest).with_for_update(key_share=True))
+        routing = asyncio.create_task(Router(business.database, business.keyring).route())
+        await until_waiting(business.database)
+        await lock_at_once(business.database, highest)
+        await blocker.rollback()
+    await routing
 
 
 async def test_messages_for_a_number_that_nobody_has_added_stay_where_they_are(
