@@ -3,6 +3,10 @@ PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest $(if $(COVERAGE),--cov) $(ARGS)
 COMPILE := .venv/bin/uv pip compile --quiet --no-config --no-deps --generate-hashes --universal --no-header --no-annotate
 
+# Some machines set it. A start is some twenty processes: without kept bytecode each compiles all that it imports anew,
+# which takes three times as long as the import itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Only when given, so that an unset model stays unset.
 ifdef MODEL
 demo demo-check: export PARLEY_MODEL := $(MODEL)

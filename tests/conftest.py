@@ -1,6 +1,8 @@
 """The real neighbours, started once a session: an embedded PostgreSQL and Milvus Lite, only for whoever asks."""
 
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,10 +18,26 @@ from store.database import Database
 from store.schema import upgrade
 from tests.factories import Business, make_business
 
+# As the Makefile does it: what tests start must find bytecode, or compile all that it imports anew each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 
 @pytest.fixture(scope="session")
 def keyring() -> Keyring:
     return Keyring({"test": b"k" * 32})
+
+
+@pytest.fixture(scope="session")
+def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose embedding model all tests share; the first who needs it exports it, which takes half a minute.
+
+    `PARLEY_TEST_HOME` names a home to share between runs.
+    """
+    kept = os.environ.get("PARLEY_TEST_HOME")
+    home = Path(kept) if kept else tmp_path_factory.mktemp("models") / "a home"
+    (home / "models").mkdir(parents=True, exist_ok=True)
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The real model: exported from the pinned weights, then asked."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -23,10 +22,8 @@ LONG = "The warranty covers defects of material for two years from the date of p
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the model; `PARLEY_TEST_HOME` names one to share between runs, which saves 30 s."""
-    shared = os.environ.get("PARLEY_TEST_HOME")
-    return Path(shared) if shared else tmp_path_factory.mktemp("a home")
+def home(model_home: Path) -> Path:
+    return model_home
 
 
 @pytest.fixture(scope="module")
