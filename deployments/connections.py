@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployments.embedding.artifact import MODEL_NAME
-from deployments.embedding.runner import DIMENSION
+from deployments.embedding.artifact import DIMENSION, MODEL_NAME
+from deployments.lean import let_pandas_in
 from deployments.settings import Settings, read_settings
 from knowledge.split import SPLITTER_VERSION
 from security.keyring import Keyring
@@ -59,6 +59,7 @@ def graph(connections: Connections) -> "GraphClient":
 
 def passages_index(settings: Settings, uri: str) -> "MilvusPassages":
     """Give the index for this code's embedding model and splitter, not prepared yet."""
+    let_pandas_in()
     from store.passages import MilvusPassages
 
     return MilvusPassages(

@@ -16,9 +16,9 @@ from ray import serve
 from ray.serve.exceptions import RayServeException
 from tokenizers import Encoding
 
-from deployments.embedding.artifact import MODEL_NAME, ready_model
+from deployments.embedding.artifact import DIMENSION, MODEL_NAME, ready_model
 from deployments.embedding.gate import UrgencyGate
-from deployments.embedding.runner import DIMENSION, EmbeddingModel, plan_runs
+from deployments.embedding.runner import EmbeddingModel, plan_runs
 from deployments.embedding.tokens import MAX_TOKENS
 from models.errors import EmbedderUnavailable
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,11 @@ class Owner:
         self._check_ports()
         with ThreadPoolExecutor() as side:
             model = side.submit(self._timed, "embedding model", lambda: ready_model(self._home))
-            self._start_stores()
+            milvus = self._start_stores(side)
             self._start_simulator()
             self._timed("Ray", lambda: self._ray.start(self._environment))
             model.result()
+            milvus.result()
         self._ray.deploy(
             for_one_machine(
                 read_manifest(), http_port=self._settings.http_port, model=absolute_model(self._settings.model)
@@ -143,7 +144,8 @@ class Owner:
             if is_taken(port):
                 raise WrongSetting(f"Port {port} is taken by another program; set {PREFIX}{name} to a free one.")
 
-    def _start_stores(self) -> None:
+    def _start_stores(self, side: ThreadPoolExecutor) -> Future[None]:
+        """Start what is embedded; Milvus may still be loading when this returns, and a result tells when it is not."""
         settings = self._settings
         environment = {f"{PREFIX}HOME": str(self._home)}
         if settings.database_url is None:
@@ -152,13 +154,20 @@ class Owner:
         else:
             url = settings.database_url.get_secret_value()
         self._timed("schema", lambda: asyncio.run(schema.upgrade(url)))
+        loading: Future[None] = Future()
         if settings.milvus_uri is None:
-            environment[f"{PREFIX}MILVUS_URI"] = self._own(EmbeddedMilvus(self._home, say=self._say))
+            milvus = EmbeddedMilvus(self._home, say=self._say)
+            self._servers.append(milvus)
+            uri = environment[f"{PREFIX}MILVUS_URI"] = milvus.begin()
+            loading = side.submit(self._timed, milvus.name, lambda: milvus.finish(uri))
+        else:
+            loading.set_result(None)
         self._environment |= environment
+        return loading
 
     def _own(self, server: EmbeddedServer) -> str:
-        address = self._timed(server.name, server.start)
         self._servers.append(server)
+        address = self._timed(server.name, server.start)
         return str(address)
 
     def _start_simulator(self) -> None:

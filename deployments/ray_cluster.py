@@ -47,6 +47,7 @@ ENVIRONMENT = {
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # nobody routes to us from other machines
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_preload_python_modules": "deployments.lean",
     "RAY_GRAFANA_HOST": "DISABLED",
     "PYTHONUNBUFFERED": "1",
 }
@@ -64,6 +65,7 @@ class LocalRay:
         # Not under the home: Ray's sockets lie below this folder, and their paths may have 107 bytes at most.
         self._folder = Path(tempfile.gettempdir()) / f"parley-{os.getuid()}-{instance_of(home)}"
         self._head: psutil.Process | None = None
+        self._client = httpx2.Client(base_url=self._dashboard, timeout=CALL_LIMIT_S, trust_env=False)
 
     @property
     def dashboard(self) -> str:
@@ -171,10 +173,7 @@ class LocalRay:
             logger.info("Ray did not answer while stopping; its processes are ended")
 
     def _call(self, method: str, **options: Any) -> httpx2.Response:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx2.request(
-            method, self._dashboard + _APPLICATIONS, headers=headers, timeout=CALL_LIMIT_S, trust_env=False, **options
-        )
+        return self._client.request(method, _APPLICATIONS, headers={"Authorization": f"Bearer {self.token}"}, **options)
 
 
 def free_ports(count: int) -> list[int]:

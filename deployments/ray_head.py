@@ -17,8 +17,11 @@ from ray._private.parameter import RayParams
 def main() -> None:
     """Start, wait for SIGTERM, end."""
     options = json.loads(sys.argv[1])
-    # `ray.init` has no argument for it, and a second cluster on this machine would wait for the fixed port in vain.
-    RayParams.__init__ = functools.partialmethod(RayParams.__init__, dashboard_agent_listen_port=0)
+    # `ray.init` has no arguments for these. A second cluster on this machine would wait for the agent's fixed port in
+    # vain; one machine has nothing to scale, and nobody to whom workers' output would be brought.
+    RayParams.__init__ = functools.partialmethod(
+        RayParams.__init__, dashboard_agent_listen_port=0, no_monitor=True, include_log_monitor=False
+    )
     stopping = threading.Event()
     ray.init(**options, include_dashboard=True, dashboard_host="127.0.0.1", log_to_driver=False)
     for number in (signal.SIGTERM, signal.SIGINT):  # after `init`, which sets a handler of its own

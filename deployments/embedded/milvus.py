@@ -11,8 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from pymilvus import MilvusClient
-from pymilvus.exceptions import MilvusException
 
 from deployments.embedded.processes import RunFolder, RunRecord, end, environment_of, find, instance_of
 from deployments.embedded.server import Say, has_ended, last_line, launch, trim_log, wait_until
@@ -40,15 +38,28 @@ class EmbeddedMilvus:
 
     def start(self) -> str:
         """Give a URI for pymilvus, once the server answers there."""
+        uri = self.begin()
+        self.finish(uri)
+        return uri
+
+    def begin(self) -> str:
+        """Start, or take over, and give the URI at once: whoever starts other things meanwhile calls `finish` later."""
         uri = self._adopt()
         if uri is None:
             self.stop()
             uri = f"http://{_HOST}:{self._free_port()}"
             self._launch(uri)
-            if not wait_until(lambda: self._is_ready(uri), _START_S, self._say, "Milvus is loading its data"):
-                raise SearchUnavailable(f"Milvus was not ready after {_START_S} s; see {self._log}.")
-            _load_collections(uri)
         return uri
+
+    def finish(self, uri: str) -> None:
+        """Wait until the server answers there and all its collections can be searched.
+
+        Raises:
+            SearchUnavailable: it did not come up; the log says why.
+        """
+        if not wait_until(lambda: self._is_ready(uri), _START_S, self._say, "Milvus is loading its data"):
+            raise SearchUnavailable(f"Milvus was not ready after {_START_S} s; see {self._log}.")
+        _load_collections(uri)
 
     def is_alive(self) -> bool:
         """Whether the server takes connections."""
@@ -137,6 +148,9 @@ def _accepts(port: int) -> bool:
 
 def _answers(uri: str) -> bool:
     """A client connects at its first call only, so one call is made."""
+    from pymilvus import MilvusClient  # takes a second to import, while Milvus itself is starting
+    from pymilvus.exceptions import MilvusException
+
     try:
         client = MilvusClient(uri, timeout=5)
         client.list_collections(timeout=5)
@@ -152,6 +166,9 @@ def _load_collections(uri: str) -> None:
     Raises:
         SearchUnavailable: one cannot be loaded.
     """
+    from pymilvus import MilvusClient
+    from pymilvus.exceptions import MilvusException
+
     client = MilvusClient(uri, timeout=10)
     try:
         for name in client.list_collections(timeout=10):

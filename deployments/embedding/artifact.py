@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from deployments.embedding.runner import MODEL_FILE, TOKENIZER_FILE
 from deployments.embedding.weights import find_weights, sha256_of, verify_weights
 from models.errors import EmbedderUnavailable
 
 logger = logging.getLogger(__name__)
 
 MODEL_NAME = "all-MiniLM-L6-v2-int8-1"  # the last figure grows when the recipe changes: then vectors change too
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+DIMENSION = 384
 EXPORT_TIMEOUT = timedelta(minutes=5)  # it takes 30 s on two idle cores
 _ROOT = Path(__file__).resolve().parents[2]
 

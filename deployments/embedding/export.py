@@ -18,7 +18,8 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import BertModel
 
-from deployments.embedding.runner import MODEL_FILE, TOKENIZER_FILE, EmbeddingModel, pad
+from deployments.embedding.artifact import MODEL_FILE, TOKENIZER_FILE
+from deployments.embedding.runner import EmbeddingModel, pad
 from deployments.embedding.tokens import encode, load_tokenizer
 from deployments.embedding.weights import find_weights, verify_weights
 

@@ -8,11 +8,9 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding
 
+from deployments.embedding.artifact import DIMENSION, MODEL_FILE, TOKENIZER_FILE
 from deployments.embedding.tokens import encode, load_tokenizer
 
-MODEL_FILE = "model.onnx"
-TOKENIZER_FILE = "tokenizer.json"
-DIMENSION = 384
 RUN_TOKENS = 384  # about 60 ms on one core: the longest that a query waits for a run it cannot join
 
 Ids = npt.NDArray[np.int64]

@@ -1,12 +1,12 @@
 """The replica that does the upkeep."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from actors.caretaker import Caretaker, Duty
-from deployments.connections import Connections
 from deployments.replicas.worker import Acting, WorkerReplica
-from store.duties import Duties
-from store.statuses import ParkedStatuses
+
+if TYPE_CHECKING:
+    from deployments.connections import Connections
 
 
 class CaretakerReplica(WorkerReplica):
@@ -14,7 +14,11 @@ class CaretakerReplica(WorkerReplica):
 
     name = "caretaker"
 
-    async def _make(self, connections: Connections, owner: str) -> Acting:
+    async def _make(self, connections: "Connections", owner: str) -> Acting:
+        from actors.caretaker import Caretaker, Duty
+        from store.duties import Duties
+        from store.statuses import ParkedStatuses
+
         duties = Duties(connections.database)
         timetable = {
             "apply parked statuses": Duty(do=ParkedStatuses(connections.database).apply, every=timedelta(seconds=5)),

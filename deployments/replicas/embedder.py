@@ -1,9 +1,6 @@
 """The embedding model's replica."""
 
-from deployments.connections import configure_logs
 from deployments.embedder import Embedder
-from deployments.settings import read_settings
-from telemetry.metrics import export_through_ray
 
 
 class EmbedderReplica(Embedder):
@@ -11,6 +8,10 @@ class EmbedderReplica(Embedder):
 
     def __init__(self) -> None:
         """Load it from the home, exporting it first where it is missing."""
+        from deployments.connections import configure_logs
+        from deployments.settings import read_settings
+        from telemetry.metrics import export_through_ray
+
         settings = read_settings()
         configure_logs(settings, "embedder")
         export_through_ray()

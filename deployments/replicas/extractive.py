@@ -1,12 +1,11 @@
 """The replica that answers without a generative model."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deployments.connections import Connections
-from deployments.handles import LazyHandle, ServeEmbedder
 from deployments.replicas.roster import EMBEDDER
-from knowledge.extractive import ExtractiveAnswerer
-from models.answer import Answer, Question
+
+if TYPE_CHECKING:
+    from models.answer import Answer, Question
 
 
 class ExtractiveReplica:
@@ -14,10 +13,14 @@ class ExtractiveReplica:
 
     def __init__(self) -> None:
         """Find the embedder."""
+        from deployments.connections import Connections
+        from deployments.handles import LazyHandle, ServeEmbedder
+        from knowledge.extractive import ExtractiveAnswerer
+
         self._connections = Connections.open("extractive")
         self._answerer = ExtractiveAnswerer(ServeEmbedder(LazyHandle(*EMBEDDER)))
 
-    async def answer(self, question: Question) -> Answer:
+    async def answer(self, question: "Question") -> "Answer":
         """Give the best sentences, or say that the business's knowledge holds no answer."""
         return await self._answerer.answer(question)
 

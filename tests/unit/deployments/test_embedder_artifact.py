@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from deployments.embedding import artifact
-from deployments.embedding.artifact import MODEL_NAME, is_whole, ready_model
-from deployments.embedding.runner import MODEL_FILE, TOKENIZER_FILE
+from deployments.embedding.artifact import MODEL_FILE, MODEL_NAME, TOKENIZER_FILE, is_whole, ready_model
 from deployments.embedding.weights import find_weights, verify_weights
 from models.errors import EmbedderUnavailable, WrongSetting
 
