@@ -43,7 +43,7 @@ def test_a_model_is_handed_on_and_an_unset_one_stays_unset(machine: Machine) -> 
     assert machine.run("make", "demo", PARLEY_MODEL="given").stdout == "given demo\n"
 
 
-@pytest.mark.parametrize("door", [("make", "test"), ("make", "demo"), ("./parley", "up")])
+@pytest.mark.parametrize("door", [("make", "demo"), ("./parley", "up")])
 def test_python_keeps_its_bytecode_whatever_the_machine_says(machine: Machine, door: tuple[str, ...]) -> None:
     machine.add_environment('echo "${PYTHONDONTWRITEBYTECODE-kept}"')
     assert machine.run(*door, PYTHONDONTWRITEBYTECODE="1").stdout == "kept\n"
