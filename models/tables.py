@@ -200,6 +200,7 @@ outbox = Table(
         "id",
         postgresql_where=text("state IN ('queued', 'sending', 'unknown', 'accepted')"),
     ),
+    Index("ix_outbox_queued", "phone_number_id", "id", postgresql_where=text("state = 'queued'")),
     Index("ix_outbox_attempt_id", "attempt_id", postgresql_where=text("attempt_id IS NOT NULL")),
     Index("ix_outbox_wamid", "phone_number_id", "wamid_digest", postgresql_where=text("wamid_digest IS NOT NULL")),
     Index("ix_outbox_sending_at", "phone_number_id", "sending_at"),

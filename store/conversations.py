@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, Update, func, select, update
 
 from models.message import OutboundMessage
 from models.tables import conversations, inbox, outbox
@@ -44,16 +44,8 @@ class Conversations:
         Raises:
             StoreUnavailable: retryable.
         """
-        table = conversations
         async with self._database.write() as connection:
-            rows = await leases.claim(
-                connection,
-                table,
-                owner=owner,
-                where=table.c.ready_at <= func.now(),
-                order_by=table.c.ready_at,
-                limit=limit,
-            )
+            rows = (await connection.execute(claiming_due(owner, limit))).all()
             now = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
         return [_claimed(row, now) for row in rows]
 
@@ -93,6 +85,12 @@ class Conversations:
             await leases.finish(
                 connection, conversations, claimed.id, claimed.fence, ready_at=None, wants_person_since=since
             )
+
+
+def claiming_due(owner: str, limit: int) -> Update:
+    """Give the statement that claims conversations, the longest due first."""
+    ready_at = conversations.c.ready_at
+    return leases.claiming(conversations, owner=owner, where=ready_at <= func.now(), order_by=ready_at, limit=limit)
 
 
 async def _queue(connection: Writing, row: Row[Any], body: bytes) -> None:

@@ -58,9 +58,9 @@ class DueReceipt:
 
 
 # Heads of conversations: nothing earlier is queued, under way or unknown, nor accepted so lately that Meta might turn
-# the order round.
-_HEADS = text("""
-    SELECT DISTINCT ON (mine.conversation_id) mine.*, contacts.phone, contacts.user_id,
+# the order round. The longest waiting first, so that under a load that is too high nobody waits for ever.
+HEADS = text("""
+    SELECT mine.*, contacts.phone, contacts.user_id,
            turns.received_at AS user_wrote_at
       FROM outbox AS mine
       JOIN conversations ON conversations.id = mine.conversation_id
@@ -73,7 +73,7 @@ _HEADS = text("""
               AND earlier.id < mine.id
               AND (earlier.state IN ('queued', 'sending', 'unknown')
                    OR earlier.state = 'accepted' AND earlier.accepted_at > now() - CAST(:order_wait AS interval)))
-     ORDER BY mine.conversation_id, mine.id
+     ORDER BY mine.id
      LIMIT :limit
 """)
 
@@ -128,10 +128,13 @@ class Outbox:
             await leases.finish(connection, numbers, number.phone_number_id, number.fence)
 
     async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
-        """Give the next message of each conversation of this number that may be sent now; nothing is begun."""
+        """Give the next message of each conversation of this number that may be sent now, the longest waiting first.
+
+        Nothing is begun.
+        """
         values = {"phone_number_id": phone_number_id, "limit": limit, "order_wait": ORDER_WAIT}
         async with self._database.read() as connection:
-            rows = (await connection.execute(_HEADS, values)).all()
+            rows = (await connection.execute(HEADS, values)).all()
         return [self._queued(row) for row in rows]
 
     async def begin(self, number: ClaimedNumber, ids: Sequence[int]) -> dict[int, UUID]:

@@ -30,7 +30,7 @@ LONGEST_WAIT = timedelta(seconds=3)  # for more lines, from the first unanswered
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('parley.routing'))")
 
-_UNROUTED = (
+UNROUTED = (  # in the order of arrival
     select(inbox, numbers.c.tenant_id, numbers.c.portfolio)
     .join(numbers, numbers.c.phone_number_id == inbox.c.phone_number_id)
     .where(inbox.c.conversation_id.is_(None), inbox.c.state == "received")
@@ -61,7 +61,7 @@ class Router:
             StoreUnavailable: retryable.
         """
         try:
-            return await self._route(_UNROUTED.limit(BATCH))
+            return await self._route(UNROUTED.limit(BATCH))
         except MachineFailed:
             raise
         except Exception:  # one of them, most likely: its neighbours must not wait for it for ever
@@ -83,12 +83,12 @@ class Router:
         Where none succeeds the fault is not a message's (a table that is not migrated yet): nobody is buried then.
         """
         async with self._database.read() as connection:
-            keys = [row.id for row in await connection.execute(_UNROUTED.limit(BATCH))]
+            keys = [row.id for row in await connection.execute(UNROUTED.limit(BATCH))]
         failed: dict[int, Exception] = {}
         routed = 0
         for key in keys:
             try:
-                routed += await self._route(_UNROUTED.where(inbox.c.id == key))
+                routed += await self._route(UNROUTED.where(inbox.c.id == key))
             except MachineFailed:
                 raise
             except Exception as error:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, exists, func, insert, select, update
+from sqlalchemy import Row, Select, exists, func, insert, select, update
 
 from models.answer import Line, Source, Speaker
 from models.conversation import ClosedTurn, OpenTurn, ReceivedMessage, Tenant
@@ -127,16 +127,9 @@ class Turns:
         return self._record(row) if row is not None else None
 
     async def _unanswered(self, connection: Reading, conversation_id: UUID) -> tuple[ReceivedMessage, ...]:
-        # By (second of sending, arrival): Meta's timestamps have one second's resolution.
-        statement = (
-            select(inbox.c.id, inbox.c.received_at, inbox.c.body)
-            .where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
-            .order_by(inbox.c.sent_at, inbox.c.id)
-            .limit(MOST_MESSAGES)
-        )
         return tuple(
             ReceivedMessage(inbox_id=key, received_at=received_at, message=INBOUND.open(self._keyring, body))
-            for key, received_at, body in await connection.execute(statement)
+            for key, received_at, body in await connection.execute(unanswered(conversation_id))
         )
 
     async def _history(self, connection: Reading, conversation_id: UUID) -> tuple[Line, ...]:
@@ -204,6 +197,17 @@ class Turns:
             step_ms=row.step_ms,
             sending_ms=_sending_ms(row),
         )
+
+
+def unanswered(conversation_id: UUID) -> Select[Any]:
+    """Give the statement that finds what a turn has to answer, in the order in which the user wrote it."""
+    # By (second of sending, arrival): Meta's timestamps have one second's resolution.
+    return (
+        select(inbox.c.id, inbox.c.received_at, inbox.c.body)
+        .where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
+        .order_by(inbox.c.sent_at, inbox.c.id)
+        .limit(MOST_MESSAGES)
+    )
 
 
 def _sending_ms(row: Row[Any]) -> dict[str, float]:

@@ -106,6 +106,12 @@ async def test_only_the_first_message_of_a_conversation_is_a_head(business: Busi
     assert bodies(await queue.heads(business.number, 10)) == ["another user's", "first"]
 
 
+async def test_the_longest_waiting_go_first(business: Business, queue: Outbox) -> None:
+    """With more to send than may go, whoever came last waits, and not always the same users."""
+    keys = [(await business.answer(str(place)))[0] for place in range(6)]
+    assert [head.id for head in await queue.heads(business.number, 4)] == keys[:4]
+
+
 @pytest.mark.parametrize("state", ["sending", "unknown"])
 async def test_the_next_waits_while_the_one_before_may_be_under_way(
     business: Business, queue: Outbox, state: str

@@ -1,12 +1,18 @@
 """Migrations, and the plans of the queries that every message takes, on a real PostgreSQL."""
 
+from collections.abc import Callable
+from uuid import uuid4
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import ClauseElement, TextClause, text
 
 from security.keyring import Keyring
+from store.conversations import claiming_due
 from store.database import Database
-from store.outbox import _HEADS, ORDER_WAIT
+from store.outbox import HEADS, ORDER_WAIT
+from store.routing import BATCH, UNROUTED
 from store.schema import downgrade, drift, upgrade
+from store.turns import unanswered
 from tests.factories import make_business
 
 pytestmark = pytest.mark.postgres
@@ -21,32 +27,31 @@ async def test_the_schema_goes_up_down_and_up_and_is_that_of_the_code(empty_data
     assert await drift(empty_database_url) == []
 
 
-# The hot statements as `store/` sends them, by the index that must carry them on a grown table.
-_CLAIM = "SELECT id FROM conversations WHERE ready_at <= now() ORDER BY ready_at LIMIT 32 FOR UPDATE SKIP LOCKED"
-_UNROUTED = "SELECT id FROM inbox WHERE conversation_id IS NULL AND state = 'received' ORDER BY id LIMIT 200"
-_UNANSWERED = "SELECT id FROM inbox WHERE conversation_id = gen_random_uuid() AND state = 'received'"
+def heads_of(number: str) -> TextClause:
+    return HEADS.bindparams(phone_number_id=number, limit=64, order_wait=ORDER_WAIT)
 
 
 @pytest.mark.parametrize(
     ("statement", "index"),
-    [(_CLAIM, "ix_conversations_ready"), (_UNROUTED, "ix_inbox_unrouted"), (_UNANSWERED, "ix_inbox_unfinished")],
-    ids=["claim", "unrouted", "unanswered"],
+    [
+        (lambda _: claiming_due("worker", 32), "ix_conversations_ready"),
+        (lambda _: UNROUTED.limit(BATCH), "ix_inbox_unrouted"),
+        (lambda _: unanswered(uuid4()), "ix_inbox_unfinished"),
+        (heads_of, "ix_outbox_queued"),
+        (heads_of, "ix_outbox_unfinished"),
+    ],
+    ids=["claim", "unrouted", "unanswered", "the oldest heads", "what is before a head"],
 )
-async def test_a_hot_query_uses_its_index_on_a_grown_table(
-    grown: Database, number: str, statement: str, index: str
+async def test_a_hot_statement_uses_its_index_on_a_grown_table(
+    grown: Database, number: str, statement: Callable[[str], ClauseElement], index: str
 ) -> None:
-    assert index in await _plan(grown, statement)
+    assert index in await _plan(grown, statement(number))
 
 
-async def test_the_heads_of_the_outbox_use_its_index(grown: Database, number: str) -> None:
-    assert "ix_outbox_unfinished" in await _plan(
-        grown, str(_HEADS), phone_number_id=number, limit=64, order_wait=ORDER_WAIT
-    )
-
-
-async def _plan(database: Database, statement: str, **values: object) -> str:
+async def _plan(database: Database, statement: ClauseElement) -> str:
+    literal = statement.compile(dialect=database.engine.dialect, compile_kwargs={"literal_binds": True})
     async with database.read() as connection:
-        rows = await connection.execute(text(f"EXPLAIN {statement}"), values)
+        rows = await connection.exec_driver_sql(f"EXPLAIN {literal}")
         return "\n".join(rows.scalars())
 
 
