@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -12,46 +11,14 @@ from starlette.responses import Response
 
 from deployments.ingress import MOST_BODY_BYTES, Ingress
 from deployments.signers import Signers
-from models.errors import StoreUnavailable
-from models.message import WebhookUpdates
 from store.accounts import App
-from store.inbox import Receipt
 from telemetry.instruments import MEMORY
 from telemetry.metrics import INBOX_DUPLICATES, INBOX_MESSAGES
+from tests.twins.inbox import TwinInbox
 from tests.unit.whatsapp.stories import NUMBER, story
 from whatsapp.signature import sign
 
 SECRET, OTHER_SECRET, OTHER_NUMBER = b"secret", b"another", "700000000000099"
-
-
-class TwinInbox:
-    """Keeps bodies in a list; fails as it is told to."""
-
-    def __init__(self) -> None:
-        self.kept: list[WebhookUpdates] = []
-        self.quarantined: list[tuple[str, bytes]] = []
-        self.is_away = False
-        self.refuses: str | None = None  # a wamid that no commit may hold
-        self.committing, self.may_commit = asyncio.Event(), asyncio.Event()
-        self.may_commit.set()
-
-    async def receive(self, bodies: Sequence[WebhookUpdates]) -> Receipt:
-        self.committing.set()
-        await self.may_commit.wait()
-        messages = [message for body in bodies for message in body.messages]
-        if self.is_away:
-            raise StoreUnavailable("away")
-        if self.refuses in [message.wamid for message in messages]:
-            raise ValueError("not storable")
-        known = {message.wamid for body in self.kept for message in body.messages}
-        self.kept.extend(bodies)
-        new = {message.wamid: message.kind for message in messages if message.wamid not in known}
-        return Receipt(messages=len(messages), new=Counter(new.values()))
-
-    async def quarantine(self, reason: str, body: bytes) -> None:
-        if self.is_away:
-            raise StoreUnavailable("away")
-        self.quarantined.append((reason, body))
 
 
 class TwinSigners:
