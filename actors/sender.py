@@ -35,6 +35,7 @@ LOOK_EVERY_S = 0.02
 IDLE_LOOK_S = 0.1
 RELEASE_AFTER_S = 5.0  # of nothing to send
 SETTLE_EVERY_S = 2.0
+INBOUND_EVERY_S = 0.5
 DRAIN_GRACE_S = 12.0  # a POST's own limit and its note
 
 
@@ -75,6 +76,7 @@ class NumberLine:
         self._draining = draining
         self._in_flight: set[asyncio.Task[None]] = set()
         self._settle_at = 0.0
+        self._inbound_at = 0.0
         self._stopped = False
 
     async def run(self) -> None:
@@ -105,6 +107,7 @@ class NumberLine:
 
     async def _pass(self, pacer: Pacer) -> bool:
         await self._settle()
+        await self._subtract_inbound(pacer)
         shown = await self._show_read(pacer)
         room = MOST_IN_FLIGHT - len(self._in_flight)
         heads = await self._queue.heads(self._id, room) if room > 0 else []
@@ -119,6 +122,11 @@ class NumberLine:
             self._settle_at = time.monotonic() + SETTLE_EVERY_S
             if again := await self._queue.settle_unknown(self._id):
                 POSSIBLE_DUPLICATES.add(again)
+
+    async def _subtract_inbound(self, pacer: Pacer) -> None:
+        if time.monotonic() >= self._inbound_at:
+            self._inbound_at = time.monotonic() + INBOUND_EVERY_S
+            pacer.subtract_inbound(await self._queue.inbound_per_s(self._id), datetime.now(UTC))
 
     async def _show_read(self, pacer: Pacer) -> bool:
         receipts = await self._queue.take_receipts(self._id, MOST_IN_FLIGHT)

@@ -148,6 +148,7 @@ inbox = Table(
     UniqueConstraint("phone_number_id", "wamid_digest"),
     Index("ix_inbox_unrouted", "id", postgresql_where=text("conversation_id IS NULL AND state = 'received'")),
     Index("ix_inbox_unfinished", "conversation_id", "id", postgresql_where=text("state = 'received'")),
+    Index("ix_inbox_received", "phone_number_id", "received_at"),
     Index("ix_inbox_turn", "turn_id", postgresql_where=text("turn_id IS NOT NULL")),
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import Row, exists, func, select, text, update
 
 from models.lifecycle import OUTBOX_STEPS, OutboxState, before
 from models.message import OutboundMessage, Recipient
-from models.tables import conversations, numbers, outbox
+from models.tables import conversations, inbox, numbers, outbox
 from security.keyring import Keyring
 from store import leases
 from store.codec import OUTBOUND, open_recipient
@@ -23,6 +23,7 @@ from store.database import Database
 UNKNOWN_WAIT = timedelta(seconds=60)  # promise 2: how long a status may still name the attempt
 ORDER_WAIT = timedelta(seconds=10)  # promise 3: how long the next row waits for `sent` after the acceptance
 ORPHANED_AFTER = timedelta(seconds=10)  # longer than the POST's own limit: its sender is gone
+INBOUND_WINDOW = timedelta(seconds=1)
 RECENT = timedelta(minutes=5)  # attempts that the pair's bucket still feels
 
 
@@ -214,6 +215,13 @@ class Outbox:
         )
         async with self._database.read() as connection:
             return [(row.conversation_id, row.sending_at) for row in await connection.execute(statement)]
+
+    async def inbound_per_s(self, phone_number_id: str) -> float:
+        """Give how many messages came in by this number in the last second."""
+        mine = inbox.c.phone_number_id == phone_number_id
+        statement = select(func.count()).where(mine, inbox.c.received_at > func.now() - INBOUND_WINDOW)
+        async with self._database.read() as connection:
+            return float((await connection.execute(statement)).scalar_one())
 
     async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
         """Take read receipts that are due; what is taken and not shown is gone, which harms nobody."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from whatsapp.limits import NUMBER_MESSAGES_PER_S, PAIR_BURST, PAIR_INTERVAL
 
+MOST_INBOUND: Final = 0.75  # of the number's pace, given up for messages that come in
 SLOWED_FOR: Final = timedelta(minutes=1)  # after a 130429 each message counts double for so long
 
 _SWEEP_FROM = 1024  # users remembered before the first look for those that can be forgotten
@@ -53,8 +54,8 @@ class Bucket:
         """How long until one token is there; zero if it is."""
         return max(self._missing(now) - self._interval * (self._burst - 1), _NONE)
 
-    def take(self, now: datetime, count: int = 1) -> None:
-        """Take tokens, also such as are not there, down to the allowed debt."""
+    def take(self, now: datetime, count: float = 1) -> None:
+        """Take tokens, or parts of one, also such as are not there, down to the allowed debt."""
         lowest = self._interval * self._burst + self._debt
         self._full_at = now + min(self._missing(now) + self._interval * count, lowest)
 
@@ -87,6 +88,7 @@ class Pacer:
         self._pairs: dict[Hashable, Bucket] = {}
         self._sweep_at = _SWEEP_FROM
         self._slow_until = now
+        self._subtracted_at = now
 
     @classmethod
     def rebuilt(cls, rate: Rate, attempts: Iterable[tuple[Hashable, datetime]], *, now: datetime) -> "Pacer":
@@ -135,9 +137,15 @@ class Pacer:
         self._number.take(now, self._cost(now))
         return True
 
-    def count_inbound(self, count: int, now: datetime) -> None:
-        """Note messages that came in: Meta counts both ways. At most one second of sending is given up for them."""
-        self._number.take(now, count)
+    def subtract_inbound(self, per_s: float, now: datetime) -> None:
+        """Give up for what comes in as much as it takes of the number's limit, since the last call: Meta counts both.
+
+        A quarter of the pace is left whatever comes in. A number that is sent more than Meta's default lets through has
+        a higher limit, which we are not told of; if it has not, a 130429 slows us down.
+        """
+        since = min(max(now - self._subtracted_at, _NONE), timedelta(seconds=1))
+        self._subtracted_at = now
+        self._number.take(now, min(per_s, MOST_INBOUND * self._rate.number_per_s) * since.total_seconds())
 
     def slow_down(self, now: datetime) -> None:
         """After a 130429: nothing for a moment, then half the pace for a minute."""

@@ -79,6 +79,7 @@ class TwinDesk:
         return list(range(first, first + len(bodies)))
 
     async def written(self) -> str:
+        self._twin.inbound.append(datetime.now(UTC))
         receipt = DueReceipt(conversation_id=uuid4(), wamid=wamid(), typing=True)
         self._twin.receipts.append(receipt)
         return receipt.wamid
@@ -182,6 +183,13 @@ async def test_the_first_of_each_conversation_is_a_head_and_no_more_than_asked_f
     await desk.put("another user's")
     assert await heads(desk) == ["another user's", "first"]
     assert len(await heads(desk, limit=1)) == 1
+
+
+async def test_what_came_in_within_the_last_second_counts_for_the_pace(desk: Desk) -> None:
+    assert await desk.queue.inbound_per_s(desk.number) == 0
+    for _ in range(2):
+        await desk.written()
+    assert await desk.queue.inbound_per_s(desk.number) == 2
 
 
 async def test_a_message_is_begun_once(desk: Desk) -> None:

@@ -380,6 +380,17 @@ async def test_recent_attempts_are_told_oldest_first(business: Business, queue: 
     assert len(attempts) == 2
 
 
+async def test_only_this_numbers_last_second_counts_as_coming_in(
+    business: Business, queue: Outbox, database: Database, keyring: Keyring
+) -> None:
+    await business.receive(inbound(phone_number_id=business.number))
+    await business.execute("UPDATE inbox SET received_at = now() - interval '2 s' WHERE phone_number_id = :number")
+    await business.receive(*(inbound(phone_number_id=business.number) for _ in range(3)))
+    other = await make_business(database, keyring)
+    await other.receive(inbound(phone_number_id=other.number))
+    assert await queue.inbound_per_s(business.number) == 3
+
+
 async def test_a_read_receipt_is_taken_once_and_names_the_last_message(business: Business, queue: Outbox) -> None:
     last = inbound("and another", phone_number_id=business.number)
     await business.receive(inbound("one", phone_number_id=business.number), last)

@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from models.lifecycle import OUTBOX_STEPS, OutboxState, before
-from store.outbox import ORDER_WAIT, ORPHANED_AFTER, UNKNOWN_WAIT, ClaimedNumber, DueReceipt, QueuedMessage
+from store.outbox import (
+    INBOUND_WINDOW,
+    ORDER_WAIT,
+    ORPHANED_AFTER,
+    UNKNOWN_WAIT,
+    ClaimedNumber,
+    DueReceipt,
+    QueuedMessage,
+)
 
 _UNFINISHED = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.UNKNOWN)
 
@@ -39,6 +47,7 @@ class TwinQueue:
         self.postponed: dict[int, timedelta] = {}
         self.receipts: list[DueReceipt] = []
         self.attempts: list[tuple[UUID, datetime]] = []  # conversation, time
+        self.inbound: list[datetime] = []
         self.stopped: str | None = None
         self.released = False
         self._owner: str | None = None
@@ -116,6 +125,9 @@ class TwinQueue:
 
     async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, datetime]]:
         return self.attempts
+
+    async def inbound_per_s(self, phone_number_id: str) -> float:
+        return float(sum(datetime.now(UTC) - at < INBOUND_WINDOW for at in self.inbound))
 
     async def take_receipts(self, phone_number_id: str, limit: int) -> list[DueReceipt]:
         taken, self.receipts = self.receipts[:limit], self.receipts[limit:]

@@ -202,6 +202,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_inbox')),
     sa.UniqueConstraint('phone_number_id', 'wamid_digest', name=op.f('uq_inbox_phone_number_id_wamid_digest'))
     )
+    op.create_index('ix_inbox_received', 'inbox', ['phone_number_id', 'received_at'], unique=False)
     op.create_index('ix_inbox_turn', 'inbox', ['turn_id'], unique=False, postgresql_where=sa.text('turn_id IS NOT NULL'))
     op.create_index('ix_inbox_unfinished', 'inbox', ['conversation_id', 'id'], unique=False, postgresql_where=sa.text("state = 'received'"))
     op.create_index('ix_inbox_unrouted', 'inbox', ['id'], unique=False, postgresql_where=sa.text("conversation_id IS NULL AND state = 'received'"))
@@ -248,6 +249,7 @@ def downgrade() -> None:
     op.drop_table('outbox')
     op.drop_index('ix_inbox_unrouted', table_name='inbox', postgresql_where=sa.text("conversation_id IS NULL AND state = 'received'"))
     op.drop_index('ix_inbox_unfinished', table_name='inbox', postgresql_where=sa.text("state = 'received'"))
+    op.drop_index('ix_inbox_received', table_name='inbox')
     op.drop_index('ix_inbox_turn', table_name='inbox', postgresql_where=sa.text('turn_id IS NOT NULL'))
     op.drop_table('inbox')
     op.drop_index('ix_turns_conversation_id_created_at', table_name='turns')

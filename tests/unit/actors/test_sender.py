@@ -11,6 +11,7 @@ from models.errors import GraphRefused, GraphUnreachable, StoreUnavailable
 from models.message import OutboundMessage, Recipient
 from store.outbox import ClaimedNumber, DueReceipt, QueuedMessage
 from tests.twins.neighbours import TwinGraph, TwinQueue
+from whatsapp.pacing import Pacer
 
 NUMBER = ClaimedNumber(phone_number_id="n", fence=1)
 
@@ -91,6 +92,17 @@ async def test_an_empty_bucket_of_a_user_postpones_them_alone() -> None:
     assert [body for body, _ in graph.sent] == ["message 2"]
     assert set(queue.postponed) == {1}
     assert queue.postponed[1] > timedelta()
+
+
+async def test_what_comes_in_is_subtracted_from_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.sender.INBOUND_EVERY_S", 0.01)
+    told: list[float] = []
+    monkeypatch.setattr(Pacer, "subtract_inbound", lambda _, per_s, now: told.append(per_s))
+    queue = TwinQueue(queued())
+    queue.inbound = [datetime.now(UTC) + timedelta(seconds=5)] * 40
+    await run(queue, TwinGraph())
+    assert set(told) == {40.0}
+    assert len(told) > 1
 
 
 async def test_read_receipts_are_shown() -> None:

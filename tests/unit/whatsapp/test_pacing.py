@@ -119,16 +119,33 @@ def test_a_number_that_was_taken_over_starts_empty() -> None:
     assert pacer.number_delay(START) == timedelta(seconds=1) / META.number_per_s
 
 
-def test_messages_that_come_in_cost_the_number_as_much_as_those_that_go_out() -> None:
-    pacer = Pacer(META, now=START)
-    pacer.count_inbound(META.number_burst + 4, START)
-    assert abs(pacer.number_delay(START) - 5 * timedelta(seconds=1) / META.number_per_s) < MOMENT
+def sent_in_ten_seconds(inbound_per_s: float) -> int:
+    """How many messages to different users go out while so many come in, looked at twice a second."""
+    pacer = Pacer(Rate.within(), now=START)
+    sent = 0
+    for ms in range(10_000):
+        now = START + timedelta(milliseconds=ms)
+        if ms % 500 == 0:
+            pacer.subtract_inbound(inbound_per_s, now)
+        if not pacer.number_delay(now):
+            pacer.take(sent, now)
+            sent += 1
+    return sent
 
 
-def test_a_flood_that_comes_in_stops_sending_for_a_second_at_most() -> None:
-    pacer = Pacer(META, now=START)
-    pacer.count_inbound(10**6, START)
-    assert timedelta(seconds=1) < pacer.number_delay(START) < timedelta(seconds=1.1)
+@pytest.mark.parametrize(
+    ("inbound_per_s", "sent"),
+    [(0, 688), (30, 388), (51, 178), (1000, 178)],  # 8 at once, then ten times 68 less what comes in, at most 51
+)
+def test_what_comes_in_is_subtracted_from_what_may_go_out(inbound_per_s: float, sent: int) -> None:
+    assert sent_in_ten_seconds(inbound_per_s) == pytest.approx(sent, abs=30)
+
+
+def test_a_pause_between_two_looks_costs_a_second_of_what_comes_in_at_most() -> None:
+    pacer = Pacer(Rate.within(), now=START)
+    later = START + timedelta(hours=1)
+    pacer.subtract_inbound(40, later)
+    assert timedelta(seconds=0.4) < pacer.number_delay(later) < timedelta(seconds=0.6)  # (40 - 8 at once + 1) / 68
 
 
 def test_receipts_are_dropped_before_messages_wait() -> None:
