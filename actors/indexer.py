@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -43,13 +44,23 @@ class Indexer(ClaimingActor[UUID]):
         self._index = index
         self._extract = extract
         self._split = split
+        self._unsure: dict[UUID, UUID] = {}  # documents to be written once more, and their tenants
         # One file at a time: parsing and embedding fill a processor each.
         keeper: Keeper[UUID] = Keeper("indexer", lambda keys: claims.renew(owner, keys), most=1)
         super().__init__(
             Loop("indexer", self._step, pause=LOOK_EVERY), keeper, held_as="documents_under_way", grace_s=DRAIN_GRACE_S
         )
 
+    async def drain(self) -> None:
+        """Finish the document under way, or leave it to another indexer."""
+        await super().drain()
+        try:
+            await self._mend()
+        except ParleyError:
+            logger.warning("documents may be out of date in the search index", extra={"documents": len(self._unsure)})
+
     async def _step(self) -> bool:
+        await self._mend()
         if self._keeper.free == 0:
             return False
         for claimed in await self._claims.claim(self._owner, self._keeper.free):
@@ -68,15 +79,17 @@ class Indexer(ClaimingActor[UUID]):
         try:
             document = await self._extract(claimed.content, claimed.name)
         except DocumentRejected as error:
-            await self._index.replace(claimed.tenant_id, claimed.id, [], [])
-            await self._claims.reject(claimed, str(error))
+            async with self._writing(claimed):
+                await self._index.replace(claimed.tenant_id, claimed.id, [], [])
+                await self._claims.reject(claimed, str(error))
             DOCUMENTS.add(1, state=DocumentState.REJECTED)
             logger.info("document rejected", extra={"document": str(claimed.id)})
             return
         passages = await asyncio.to_thread(self._split, document, claimed.id)
         vectors = await self._embed(passages)
-        await self._index.replace(claimed.tenant_id, claimed.id, passages, vectors)
-        await self._claims.indexed(claimed, document.title, passages)
+        async with self._writing(claimed):
+            await self._index.replace(claimed.tenant_id, claimed.id, passages, vectors)
+            await self._claims.indexed(claimed, document.title, passages)
         DOCUMENTS.add(1, state=DocumentState.INDEXED)
         logger.info("document indexed", extra={"document": str(claimed.id), "passages": len(passages)})
 
@@ -88,9 +101,30 @@ class Indexer(ClaimingActor[UUID]):
         return vectors
 
     async def _forget(self, claimed: ClaimedDocument) -> None:
-        await self._index.replace(claimed.tenant_id, claimed.id, [], [])
-        await self._claims.forget(claimed)
+        async with self._writing(claimed):
+            await self._index.replace(claimed.tenant_id, claimed.id, [], [])
+            await self._claims.forget(claimed)
         DOCUMENTS.add(1, state=DocumentState.REMOVED)
+
+    @asynccontextmanager
+    async def _writing(self, claimed: ClaimedDocument) -> AsyncIterator[None]:
+        """Write to the search index, and commit, while the claim is ours.
+
+        Milvus knows no fence: an indexer that pauses after the question may write over what its successor wrote. So
+        whatever does not end in a commit is done once more.
+        """
+        await self._claims.confirm(claimed)
+        try:
+            yield
+        except BaseException:  # cancelled, too: the write may be under way
+            self._unsure[claimed.id] = claimed.tenant_id
+            raise
+
+    async def _mend(self) -> None:
+        for document_id, tenant_id in list(self._unsure.items()):
+            if not await self._claims.index_again(document_id):
+                await self._index.replace(tenant_id, document_id, [], [])  # forgotten meanwhile
+            del self._unsure[document_id]
 
     async def _note_failure(self, claimed: ClaimedDocument, error: Exception) -> None:
         """Try again later; a document that keeps failing for no neighbour's fault is rejected in the end."""

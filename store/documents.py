@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.passage import DocumentState, Passage
@@ -27,6 +27,7 @@ class ClaimedDocument:
     name: str
     content: bytes
     state: DocumentState
+    due_at: datetime  # changes when the file is replaced, or must be indexed once more
     fence: int
     tries: int
 
@@ -97,6 +98,33 @@ class Documents:
         async with self._database.write() as connection:
             return await leases.renew(connection, documents, owner=owner, keys=keys)
 
+    async def confirm(self, claimed: ClaimedDocument) -> None:
+        """Return if the claim is still the newest: ask right before the search index is written.
+
+        Raises:
+            LeaseLost: another indexer has it.
+        """
+        async with self._database.write() as connection:
+            await leases.hold(connection, documents, claimed.id, claimed.fence)
+
+    async def index_again(self, document_id: UUID) -> bool:
+        """Have a document indexed, or removed, once more, whoever is at it; False where it is gone.
+
+        For an indexer that may have written to the search index after another one: whoever works on it now leaves it
+        waiting, and what was finished already waits again.
+        """
+        is_finished = documents.c.state.in_(["indexed", "rejected"])
+        statement = (
+            update(documents)
+            .where(documents.c.id == document_id)
+            .values(
+                state=case((is_finished, "received"), else_=documents.c.state),
+                due_at=func.greatest(documents.c.due_at, func.now()),  # a failure's pause goes on
+            )
+        )
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount > 0
+
     async def indexed(self, claimed: ClaimedDocument, title: str, cut: Sequence[Passage]) -> None:
         """Replace the passages of a document and call it indexed.
 
@@ -122,16 +150,17 @@ class Documents:
             held = await leases.hold(connection, documents, claimed.id, claimed.fence)
             await connection.execute(delete(passages).where(passages.c.document_id == claimed.id))
             # The verdict is of that file; one that came meanwhile keeps its state and is claimed again.
-            verdict = {"state": "rejected", "reason": reason} if _is_unchanged(held, claimed) else {}
+            is_of_this = held.state == "received" and _is_unchanged(held, claimed)
+            verdict = {"state": "rejected", "reason": reason} if is_of_this else {}
             await leases.finish(connection, documents, claimed.id, claimed.fence, passage_count=0, **verdict)
 
     async def forget(self, claimed: ClaimedDocument) -> None:
         """Delete a document and its passages; the search index was cleared before."""
         async with self._database.write() as connection:
             held = await leases.hold(connection, documents, claimed.id, claimed.fence)
-            if held.state == "removed":
+            if _is_unchanged(held, claimed):
                 await connection.execute(delete(documents).where(documents.c.id == claimed.id))
-            else:  # sent again meanwhile: the new file is claimed next
+            else:  # sent again meanwhile, or written to: it is claimed once more
                 await leases.give_back(connection, documents, claimed.id, claimed.fence)
 
     async def fail(self, claimed: ClaimedDocument) -> None:
@@ -141,8 +170,8 @@ class Documents:
 
 
 def _is_unchanged(held: Row[Any], claimed: ClaimedDocument) -> bool:
-    """Whether the file was neither replaced nor removed while it was being worked on."""
-    return bool(held.state == "received" and held.content == claimed.content)
+    """Whether the file was neither replaced nor removed, nor is to be done again, since it was claimed."""
+    return bool(held.state == claimed.state and held.due_at == claimed.due_at)
 
 
 def _row(claimed: ClaimedDocument, passage: Passage) -> dict[str, Any]:
@@ -165,6 +194,7 @@ def _claimed(row: Row[Any]) -> ClaimedDocument:
         name=row.name,
         content=row.content,
         state=DocumentState(row.state),
+        due_at=row.due_at,
         fence=row.fence,
         tries=row.tries,
     )

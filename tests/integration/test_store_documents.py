@@ -1,12 +1,16 @@
 """A business's documents and accounts, on a real PostgreSQL."""
 
+import asyncio
 from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
+from actors.indexer import Indexer
 from models.errors import LeaseLost
-from models.passage import DocumentState
+from models.passage import DocumentState, ExtractedDocument, Passage
 from models.tables import documents, passages
 from security.keyring import Keyring
 from store.accounts import Accounts, App, NoSuchAccount
@@ -14,6 +18,7 @@ from store.database import Database
 from store.documents import ClaimedDocument, DocumentRecord, Documents
 from store.duties import Duties
 from tests.factories import Business, fresh, make_business, passage
+from tests.twins.neighbours import TwinEmbedder, TwinPassages
 
 pytestmark = pytest.mark.postgres
 
@@ -134,16 +139,84 @@ async def test_nobody_removes_the_document_of_another_business(
     assert (await record(business, store)).state is DocumentState.RECEIVED
 
 
-@pytest.mark.parametrize("act", ["indexed", "reject", "forget", "fail"])
+@pytest.mark.parametrize("act", ["confirm", "indexed", "reject", "forget", "fail"])
 async def test_an_indexer_that_lost_its_claim_changes_nothing(business: Business, store: Documents, act: str) -> None:
     await store.add(business.tenant.id, "hours.md", b"x")
     lost = await claimed(business, store)
     await _expire(business)
     await claimed(business, store)
-    calls = {"indexed": (lost, "Hours", []), "reject": (lost, "bad"), "forget": (lost,), "fail": (lost,)}
+    calls = {
+        "confirm": (lost,),
+        "indexed": (lost, "Hours", []),
+        "reject": (lost, "bad"),
+        "forget": (lost,),
+        "fail": (lost,),
+    }
     with pytest.raises(LeaseLost):
         await getattr(store, act)(*calls[act])
     assert (await record(business, store)).state is DocumentState.RECEIVED
+
+
+async def test_a_slow_indexer_does_not_leave_its_old_passages_in_the_search_index(
+    business: Business, store: Documents
+) -> None:
+    """It pauses between its last question and its write, while another one indexes the newer file."""
+    index, slow_index = TwinPassages(), TwinPassages()
+    writing, may_write = asyncio.Event(), asyncio.Event()
+
+    async def paused(*arguments: Any) -> None:
+        writing.set()
+        await may_write.wait()
+        await index.replace(*arguments)
+
+    slow_index.replace = paused  # type: ignore[method-assign]
+    slow, quick = _indexer(store, slow_index), _indexer(store, index)
+    await store.add(business.tenant.id, "hours.md", b"old")
+    working = asyncio.create_task(slow._work(await claimed(business, store)))
+    await writing.wait()
+    await store.add(business.tenant.id, "hours.md", b"new")
+    await _expire(business)
+    await quick._work(await claimed(business, store))
+    may_write.set()
+    await working
+    assert await _found(business, index) == ["old"]  # for a moment
+    await slow._mend()
+    await quick._work(await claimed(business, store))
+    assert await _found(business, index) == ["new"]
+    assert (await record(business, store)).state is DocumentState.INDEXED
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+async def test_an_indexer_at_work_leaves_a_document_waiting_that_must_be_done_again(
+    business: Business, store: Documents, is_removed: bool
+) -> None:
+    key = await store.add(business.tenant.id, "hours.md", b"x")
+    if is_removed:
+        await store.remove(business.tenant.id, "hours.md")
+    claim = await claimed(business, store)
+    assert await store.index_again(key)
+    await (store.forget(claim) if is_removed else store.indexed(claim, "Hours", []))
+    assert (await claimed(business, store)).state is claim.state
+
+
+async def test_doing_again_what_is_forgotten_tells_so(store: Documents) -> None:
+    assert not await store.index_again(uuid4())
+
+
+def _indexer(store: Documents, index: TwinPassages) -> Indexer:
+    """Makes one passage of a file."""
+
+    async def extract(content: bytes, name: str) -> ExtractedDocument:
+        return ExtractedDocument(title=content.decode(), sections=())
+
+    def split(document: ExtractedDocument, document_id: UUID) -> list[Passage]:
+        return [passage(document.title, document_id=document_id)]
+
+    return Indexer("indexer", store, TwinEmbedder(), index, extract, split)
+
+
+async def _found(business: Business, index: TwinPassages) -> list[str]:
+    return [one.passage.text for one in await index.search(business.tenant.id, [1.0, 0.0], "", 10)]
 
 
 async def _expire(business: Business) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,6 +25,8 @@ class Claims:
         self.waiting = list(waiting)
         self.became: list[tuple[object, ...]] = []
         self.error: Exception | None = None  # of every note
+        self.is_lost = self.is_gone = False
+        self.again: list[UUID] = []
         self.noted = asyncio.Event()
 
     async def claim(self, owner: str, limit: int) -> list[ClaimedDocument]:
@@ -32,6 +35,14 @@ class Claims:
 
     async def renew(self, owner: str, keys: Collection[UUID]) -> set[UUID]:
         return set(keys)
+
+    async def confirm(self, claimed: ClaimedDocument) -> None:
+        if self.is_lost:
+            raise LeaseLost("lost")
+
+    async def index_again(self, document_id: UUID) -> bool:
+        self.again.append(document_id)
+        return not self.is_gone
 
     async def indexed(self, claimed: ClaimedDocument, title: str, cut: Sequence[Passage]) -> None:
         self._note("indexed", title, len(cut))
@@ -88,7 +99,7 @@ def bench() -> Bench:
 
 def document(content: str = "We open at nine.", **fields: object) -> ClaimedDocument:
     values: dict[str, object] = {"state": DocumentState.RECEIVED, "fence": 1, "tries": 0, "id": uuid4()}
-    whole = {**values, **fields}
+    whole = {**values, "due_at": datetime.now(UTC), **fields}
     return ClaimedDocument(tenant_id=TENANT, name="a.md", content=content.encode(), **whole)  # type: ignore[arg-type]
 
 
@@ -156,6 +167,43 @@ async def test_a_lost_lease_is_nobodys_failure(bench: Bench, caplog: pytest.LogC
     bench.claims.error = LeaseLost("lost")
     assert await bench.work(document()) == []
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_nothing_is_written_once_the_claim_is_lost(bench: Bench) -> None:
+    bench.claims.is_lost = True
+    assert await bench.work(document()) == []
+    assert await bench.found() == []
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+async def test_what_was_written_without_a_commit_is_done_once_more(bench: Bench, is_gone: bool) -> None:
+    """It may have been written over what another indexer wrote; or after the document was forgotten."""
+    indexer, claim = bench.indexer(), document()
+    bench.claims.error, bench.claims.is_gone = LeaseLost("lost"), is_gone
+    await indexer._work(claim)
+    await indexer._step()
+    await indexer._step()
+    assert bench.claims.again == [claim.id]
+    assert await bench.found() == ([] if is_gone else ["We open at nine."])
+
+
+async def test_what_a_drain_cut_off_is_done_once_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    writing = asyncio.Event()
+
+    async def endless(*_: object) -> None:
+        writing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.index, "replace", endless)
+    monkeypatch.setattr("actors.indexer.DRAIN_GRACE_S", 0.01)
+    claim = document()
+    bench.claims.waiting = [claim]
+    indexer = bench.indexer()
+    indexer.start()
+    async with asyncio.timeout(10):
+        await writing.wait()
+        await indexer.drain()
+    assert bench.claims.again == [claim.id]
 
 
 async def test_a_store_that_cannot_note_a_failure_ends_nothing(bench: Bench) -> None:
