@@ -17,6 +17,7 @@ from security.keyring import Keyring
 from store.database import Database
 from store.schema import upgrade
 from tests.factories import Business, make_business
+from tests.head_start import HeadStart
 
 # As the Makefile does it: what tests start must find bytecode, or compile all that it imports anew each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -28,15 +29,30 @@ def keyring() -> Keyring:
     return Keyring({"test": b"k" * 32})
 
 
-@pytest.fixture(scope="session")
-def model_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose embedding model all tests share; the first who needs it exports it, which takes half a minute.
+_HEAD_START = pytest.StashKey[HeadStart]()
 
-    `PARLEY_TEST_HOME` names a home to share between runs.
-    """
-    kept = os.environ.get("PARLEY_TEST_HOME")
-    home = Path(kept) if kept else tmp_path_factory.mktemp("models") / "a home"
-    (home / "models").mkdir(parents=True, exist_ok=True)
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin the slow things that the chosen tests will ask for."""
+    if not session.config.option.collectonly:
+        wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+        session.config.stash[_HEAD_START] = HeadStart(wanted)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _HEAD_START in config.stash:
+        config.stash[_HEAD_START].end()
+
+
+@pytest.fixture(scope="session")
+def head_start(pytestconfig: pytest.Config) -> HeadStart:
+    return pytestconfig.stash[_HEAD_START]
+
+
+@pytest.fixture(scope="session")
+def model_home(head_start: HeadStart) -> Path:
+    """A home with the embedding model, for all tests."""
+    home: Path = head_start.result("model_home")
     return home
 
 

@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from sqlalchemy.engine import make_url
 
 from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import find, instance_of
+from deployments.owner import is_taken
 from deployments.ray_cluster import free_ports
 from deployments.running import running_owner, state_of
 from deployments.settings import PREFIX
@@ -46,6 +49,28 @@ class Done:
 
     code: int
     output: str  # standard output and error together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """`./parley demo` in a terminal."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def output(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text()
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def press_ctrl_c(self, limit_s: float) -> int:
+        """Do what a terminal does: SIGINT to all of its foreground; give the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(limit_s)
 
 
 @dataclass
@@ -88,6 +113,24 @@ class House:
     def down(self) -> str:
         """End it."""
         return self.run("down")
+
+    def start_demo(self, sample: Path, limit_s: float) -> "Demo":
+        """Run `./parley demo` as in a terminal of its own, and return when it waits for Ctrl-C."""
+        log = self.home.parent / "demo.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                self.program("demo", "--sample", str(sample)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.home.parent,
+                env=self.environment(),
+                start_new_session=True,
+            )
+        demo = Demo(process=process, log=log)
+        wait_until(lambda: demo.has_ended or "Ctrl-C ends everything" in demo.output, limit_s, "the demo is up")
+        assert not demo.has_ended, f"the demo ended by itself:\n{demo.output}"
+        return demo
 
     @staticmethod
     def program(*words: str) -> list[str]:
@@ -151,6 +194,17 @@ class House:
         """The processes of a deployment's replicas, by the title that Ray gives them."""
         return [process for process in self.processes() if f":{deployment}" in title(process)]
 
+    def left_behind(self) -> list[str]:
+        """What should be gone once it has ended: processes, taken ports, the folder of Ray."""
+        taken = [f"port {port}" for port in self.ports.values() if is_taken(port)]
+        folder = [str(self.ray_folder)] if self.ray_folder.exists() else []
+        return [*(title(process) for process in self.processes()), *taken, *folder]
+
+    def share_models(self, home: Path) -> None:
+        """Use the models of another home, or make them there: making them takes half a minute."""
+        self.home.mkdir(exist_ok=True)
+        (self.home / "models").symlink_to(home / "models")
+
     def forget(self) -> None:
         """Remove what a home leaves outside of itself, once all has ended."""
         shutil.rmtree(Path("/var/lib/parley") / instance_of(self.home), ignore_errors=True)
@@ -209,6 +263,18 @@ def wait_until(holds: Callable[[], Any], limit_s: float, what: str) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"not within {limit_s:.0f} s: {what}"
         time.sleep(0.1)
+
+
+@contextmanager
+def suspended(processes: Sequence[psutil.Process]) -> Iterator[None]:
+    """Let these do nothing for the length of the block."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def title(process: psutil.Process) -> str:

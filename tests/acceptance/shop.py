@@ -1,7 +1,5 @@
 """The business of these tests: a few documents of the sample, a number whose secrets the tests know."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.acceptance.house import ROOT, House
@@ -55,15 +53,3 @@ async def set_token(house: House, access_token: str) -> None:
             verify_token=SHOP.verify_token,
             callback_url=house.webhook,
         )
-
-
-@contextmanager
-def stopped_clock_of(house: House) -> Iterator[None]:
-    """Keep the owner from mending anything for the length of the block."""
-    owner = house.owner
-    assert owner is not None
-    owner.suspend()
-    try:
-        yield
-    finally:
-        owner.resume()

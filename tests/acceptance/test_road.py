@@ -9,6 +9,7 @@ from tests.acceptance.conftest import NewPhone
 from tests.acceptance.house import House, until
 from tests.acceptance.phone import Phone
 from tests.acceptance.shop import SHOP
+from tests.acceptance.watching import last_event, told_until
 from tests.acceptance.webhooks import body, change, message, post
 
 pytestmark = pytest.mark.ray
@@ -42,18 +43,19 @@ async def test_statuses_climb_to_read(house: House, phone: Phone) -> None:
     await has_come("read")
 
 
-async def test_the_user_sees_blue_ticks_and_typing(house: House, phone: Phone) -> None:
-    """The receipt and the typing indicator are one call of the Graph API."""
+async def test_the_user_sees_blue_ticks_before_the_reply(phone: Phone) -> None:
     asked = await phone.write(QUESTION)
-    await phone.reply(asked)
+    reply = await phone.reply(asked)
+    assert (await phone.line(asked)).times["read"] <= reply.times["delivered"]
 
-    async def is_read() -> bool:
-        return (await phone.line(asked)).status == "read"
 
-    await until(is_read, 10, "the question is shown as read")
-    line = await phone.line(asked)
-    reply = (await phone.answers())[0]
-    assert line.times["read"] <= reply.times["delivered"]
+async def test_the_user_sees_us_typing_before_the_reply(house: House, phone: Phone) -> None:
+    before = await last_event(house, phone)
+    reply = await phone.reply(await phone.write(QUESTION))
+    told = await told_until(house, phone, reply.wamid, after=before)
+    names = [name for name, _ in told]
+    assert names.count("typing") == 1
+    assert names[-1] == "message"  # the reply
 
 
 async def test_a_repeated_webhook_is_answered_once(house: House, new_phone: NewPhone) -> None:

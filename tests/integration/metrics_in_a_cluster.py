@@ -10,7 +10,8 @@ from security.tokens import hash_token, new_token
 
 os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=new_token(), RAY_USAGE_STATS_ENABLED="0")
 os.environ.update(RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", PYTHONPATH=os.getcwd())
-os.environ["RAY_metrics_report_interval_ms"] = "1000"  # 10 s by default; the environment reaches the node's agent, too
+# 10 s by default; the environment reaches the node's agent, too.
+os.environ["RAY_metrics_report_interval_ms"] = "1000"  # noqa: SIM112 - Ray's own spelling
 
 import ray
 

@@ -1,27 +1,25 @@
 """Every declared metric leaves a process of a cluster under the name that alerts and dashboards use."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.instruments import Counter, Gauge, Histogram
 from telemetry.metrics import DECLARED, REPLY_SECONDS
-
-ROOT = Path(__file__).parents[2]
+from tests.head_start import HeadStart
 
 pytestmark = pytest.mark.ray
 
 
 @pytest.fixture(scope="module")
-def families() -> dict[str, Metric]:
-    command = [sys.executable, "-m", "tests.integration.metrics_in_a_cluster"]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
-    assert told.returncode == 0, told.stderr
-    return {family.name: family for family in text_string_to_metric_families(told.stdout)}
+def metrics_page(head_start: HeadStart) -> str:
+    page: str = head_start.result("metrics_page")
+    return page
+
+
+@pytest.fixture(scope="module")
+def families(metrics_page: str) -> dict[str, Metric]:
+    return {family.name: family for family in text_string_to_metric_families(metrics_page)}
 
 
 def test_every_metric_is_exported_under_its_declared_name(families: dict[str, Metric]) -> None:
