@@ -1,8 +1,9 @@
 """Encryption at rest and blind indexes under named keys, so that keys can be rotated without downtime.
 
 A sealed value is `v1 | key id length | key id | nonce | ciphertext and tag`: it names its key, so old rows stay
-readable while new ones are written under the current key. One rule: what is encrypted is bound to its place by a
-context such as "inbox.body", and opens nowhere else.
+readable while new ones are written under the current key. Blind indexes are all made by one key that is never rotated
+(docs/decisions/0012): what must be found once must not have two names. One rule: what is encrypted is bound to its
+place by a context such as "inbox.body", and opens nowhere else.
 """
 
 import base64
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from models.errors import WeErred, WrongSetting
 
 _SETTING = "PARLEY_ENCRYPTION_KEYS"
+INDEX_ID = "index"
 _VERSION = 1
 _KEY_BYTES = 32
 # NIST SP 800-38D, 8.2.2 and 8.3: random 96-bit nonces are safe for 2**32 values a key; rotate well before that.
@@ -41,22 +43,25 @@ class _Key:
 
     header: bytes  # everything before the nonce
     cipher: AESGCM
-    index_key: bytes
 
 
 class Keyring:
-    """The keys of one installation; the first is current, the others only open and look up what they once wrote."""
+    """The keys of one installation; the first seals, the others only open what they once sealed."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
-        """Take 32-byte keys by id, the current one first.
+        """Take 32-byte keys by id, the current one first; the one called `index`, or else the last, makes the indexes.
 
         Raises:
-            WrongSetting: no key, a bad id, or a key that is not 32 bytes long; the message holds no key.
+            WrongSetting: no key, a bad id, `index` in the first place, or a key that is not 32 bytes long; the message
+                holds no key.
         """
         if not keys:
             raise WrongSetting(f"{_SETTING} holds no key: it should be like 'k1:<32 bytes in base64>'.")
         self._keys = {key_id.encode(): _derive(key_id, key) for key_id, key in keys.items()}
+        if next(iter(keys)) == INDEX_ID:
+            raise WrongSetting(f"{_SETTING}: the first key seals, so it cannot be the one called '{INDEX_ID}'.")
         self._current = next(iter(self._keys.values()))
+        self._index_key = _subkey(keys.get(INDEX_ID, list(keys.values())[-1]), b"parley blind index v1")
 
     @classmethod
     def parse(cls, text: str) -> "Keyring":
@@ -77,8 +82,9 @@ class Keyring:
 
     @staticmethod
     def generate_text() -> str:
-        """Make a fresh setting with one random key; the id is random too, so that two of them never clash."""
-        return f"k{secrets.token_hex(3)}:{base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}"
+        """Make a fresh setting: a key that seals, with a random id, so that two of them never clash, and an `index`."""
+        sealing, indexing = (base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for _ in range(2))
+        return f"k{secrets.token_hex(3)}:{sealing},{INDEX_ID}:{indexing}"
 
     def encrypt(self, plaintext: bytes, context: str) -> bytes:
         """Seal under the current key; the result opens with the same `context` only."""
@@ -111,11 +117,9 @@ class Keyring:
         Args:
             purpose: such as "contact.phone"; the same value gives unrelated bytes for another purpose.
         """
-        return _index(self._current, value, purpose)
-
-    def blind_indexes(self, value: str, purpose: str) -> tuple[bytes, ...]:
-        """Give the index under every key, current first: look for all of them while a key is being rotated."""
-        return tuple(_index(key, value, purpose) for key in self._keys.values())
+        # The purpose's length goes first, so that no purpose and value can be cut in two ways.
+        scope = purpose.encode()
+        return hmac.digest(self._index_key, len(scope).to_bytes(2, "big") + scope + value.encode(), "sha256")
 
     def _split(self, token: bytes, context: str) -> tuple[_Key, bytes]:
         token = bytes(token)
@@ -143,18 +147,12 @@ def _derive(key_id: str, key: bytes) -> _Key:
     if len(key) != _KEY_BYTES:
         raise WrongSetting(f"{_SETTING}: key {key_id} should be {_KEY_BYTES} bytes long, it is {len(key)}.")
     header = bytes((_VERSION, len(key_id))) + key_id.encode()
-    return _Key(header, AESGCM(_subkey(key, b"parley encryption v1")), _subkey(key, b"parley blind index v1"))
+    return _Key(header, AESGCM(_subkey(key, b"parley encryption v1")))
 
 
 def _subkey(key: bytes, info: bytes) -> bytes:
     # One use, one key (NIST SP 800-108, 5): a weakness of one use must not open the other.
     return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(key)
-
-
-def _index(key: _Key, value: str, purpose: str) -> bytes:
-    # The purpose's length goes first, so that no purpose and value can be cut in two ways.
-    scope = purpose.encode()
-    return hmac.digest(key.index_key, len(scope).to_bytes(2, "big") + scope + value.encode(), "sha256")
 
 
 def _decode(encoded: str, position: int) -> bytes:

@@ -112,13 +112,13 @@ class Turns:
 
     async def of_message(self, phone_number_id: str, wamid: str) -> TurnRecord | None:
         """Give the turn that answered a message; None while it has not been answered."""
-        digests = self._keyring.blind_indexes(wamid, "wamid")
+        digest = self._keyring.blind_index(wamid, "wamid")
         first = outbox.alias()
         statement = (
             select(turns, first.c.created_at.label("queued_at"), first.c.sending_at, first.c.accepted_at)
             .join(inbox, inbox.c.turn_id == turns.c.id)
             .outerjoin(first, first.c.turn_id == turns.c.id)
-            .where(inbox.c.phone_number_id == phone_number_id, inbox.c.wamid_digest.in_(digests))
+            .where(inbox.c.phone_number_id == phone_number_id, inbox.c.wamid_digest == digest)
             .order_by(first.c.id)
             .limit(1)
         )
