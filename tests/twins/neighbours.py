@@ -87,3 +87,5 @@ class TwinGraph:
 
     async def mark_read(self, phone_number_id: str, wamid: str, *, typing: bool) -> None:
         self.read.append(wamid)
+        if self.error is not None:
+            raise self.error
