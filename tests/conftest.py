@@ -51,9 +51,8 @@ def head_start(pytestconfig: pytest.Config) -> HeadStart:
 
 @pytest.fixture(scope="session")
 def model_home(head_start: HeadStart) -> Path:
-    """A home with the embedding model, for all tests."""
-    home: Path = head_start.result("model_home")
-    return home
+    """A home with the embedding model, or one where it is being made."""
+    return head_start.model_home
 
 
 @pytest.fixture(scope="session")

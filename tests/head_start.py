@@ -23,9 +23,17 @@ class HeadStart:
     def __init__(self, wanted: Collection[str]) -> None:
         """Begin what is wanted of what there is; anything else when it is asked for."""
         self._folder = Path(tempfile.mkdtemp(prefix="parley tests "))
+        # PARLEY_TEST_HOME names a home to share between sessions.
+        self.model_home = Path(os.environ.get("PARLEY_TEST_HOME") or self._folder / "home")
+        (self.model_home / "models").mkdir(parents=True, exist_ok=True)
+        self._makers: Mapping[str, Callable[[], Any]] = {  # in the order in which tests come to need them
+            "model_home": self._export_model,
+            "metrics_page": self._show_metrics,
+            "checkpoint": self._build_checkpoint,
+        }
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="head start")
         self._begun: dict[str, Future[Any]] = {}
-        for name in WORK:
+        for name in self._makers:
             if name in wanted:
                 self._begin(name)
 
@@ -40,36 +48,22 @@ class HeadStart:
 
     def _begin(self, name: str) -> "Future[Any]":
         if name not in self._begun:
-            self._begun[name] = self._worker.submit(WORK[name], self._folder)
+            self._begun[name] = self._worker.submit(self._makers[name])
         return self._begun[name]
 
+    def _export_model(self) -> None:
+        """Export the embedding model; whoever needs it earlier waits for its lock, or makes it."""
+        _run("deployments.embedding", str(self.model_home))
 
-def _export_model(folder: Path) -> Path:
-    """A home with the embedding model; `PARLEY_TEST_HOME` names one to share between sessions."""
-    home = Path(os.environ.get("PARLEY_TEST_HOME") or folder / "home")
-    (home / "models").mkdir(parents=True, exist_ok=True)
-    _run("deployments.embedding", str(home))
-    return home
+    def _show_metrics(self) -> str:
+        """The page of figures of a small cluster in which each was recorded."""
+        return _run("tests.integration.metrics_in_a_cluster")
 
-
-def _build_checkpoint(folder: Path) -> Path:
-    """A tiny generative model without a chat template, so that ours is used."""
-    checkpoint = folder / "checkpoint"
-    _run("tests.checkpoints", str(checkpoint), "--no-template")
-    return checkpoint
-
-
-def _show_metrics(folder: Path) -> str:
-    """The page of figures of a small cluster in which each was recorded."""
-    return _run("tests.integration.metrics_in_a_cluster")
-
-
-WORK: Mapping[str, Callable[[Path], Any]] = {
-    "model_home": _export_model,
-    "metrics_page": _show_metrics,
-    "checkpoint": _build_checkpoint,
-}
-"""In the order in which tests come to need them."""
+    def _build_checkpoint(self) -> Path:
+        """A tiny generative model without a chat template, so that ours is used."""
+        checkpoint = self._folder / "checkpoint"
+        _run("tests.checkpoints", str(checkpoint), "--no-template")
+        return checkpoint
 
 
 def _run(module: str, *arguments: str) -> str:
