@@ -25,7 +25,9 @@ class Guard:
     async def __call__(self, request: Request) -> None:
         if self.permission is Permission.PUBLIC:
             return
-        if not matches(_bearer(request), request.app.state.house.ports.token_hash):
+        presented = _bearer(request)
+        # Nothing is no token, even where an operator's setting was left empty and its hash is that of nothing.
+        if not presented or not matches(presented, request.app.state.house.ports.token_hash):
             raise HTTPException(401, "This needs the operator's bearer token.", {"WWW-Authenticate": "Bearer"})
 
 

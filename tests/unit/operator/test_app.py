@@ -1,6 +1,7 @@
 """The doors of the operator application: who may come in, and what is told."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -38,6 +39,14 @@ async def test_everything_but_health_needs_the_token(token: str | None) -> None:
             assert answer.headers["www-authenticate"] == "Bearer"
         for path in PUBLIC:
             assert (await client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("token", [None, "", " "])
+async def test_an_operator_token_that_was_left_empty_opens_nothing(token: str | None) -> None:
+    unset = replace(ports(), token_hash=hash_token(""))
+    async with caller(build_app(unset), token) as client:
+        assert (await client.get("/status")).status_code == 401
+        assert (await client.get("/metrics")).status_code == 401
 
 
 async def test_another_scheme_does_not_open() -> None:
