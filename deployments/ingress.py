@@ -6,7 +6,8 @@ One rule: 200 is answered only after the commit, and nothing that Meta has signe
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from deployments.group_commit import GroupCommit, Overloaded
-from deployments.signers import SignerSource, may_sign, signing_apps
+from deployments.signers import Signers, SignerSource, may_sign, signing_apps
 from models.errors import BadPayload, StoreUnavailable
 from models.message import RejectedUpdate, WebhookUpdates
 from security.redaction import pseudonym
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 MOST_BODY_BYTES = 3 * 1024 * 1024  # Meta: up to 3 MB
 MOST_BYTES_IN_FLIGHT = 64 * 1024 * 1024  # of all bodies together
-BIG_BODY_BYTES = 32 * 1024  # above this, parsing takes longer than a loop may be held: it goes to a thread
+BIG_BODY_BYTES = 32 * 1024  # above this, checking and parsing hold a loop for too long: they go to a thread
 COMMIT_LIMIT_S = 4.0
 MOST_IDS_LOGGED = 20  # of one webhook
 BODY_LIMIT_S = 10.0  # for a client that sends slowly
@@ -61,7 +62,7 @@ class Ingress:
         self._group: GroupCommit[WebhookUpdates, Receipt] = GroupCommit(
             self._receive_group, most_together=256, most_waiting=4096
         )
-        self._bytes_in_flight = 0
+        self._bytes_in_flight = BytesInFlight()
 
     def start(self) -> None:
         """Begin to commit."""
@@ -116,28 +117,24 @@ class Ingress:
         return PlainTextResponse("wrong verify token", status_code=403)
 
     async def _receive(self, request: Request) -> Response:
-        announced = _content_length(request)
-        if announced > MOST_BODY_BYTES:
+        if _content_length(request) > MOST_BODY_BYTES:
             return PlainTextResponse("too large", status_code=413)
-        if self._bytes_in_flight + announced > MOST_BYTES_IN_FLIGHT:
-            raise Overloaded("too many bytes are in flight")
-        self._bytes_in_flight += announced
-        try:
-            body = await _read(request)
-            if body is None:
-                return PlainTextResponse("too large", status_code=413)
-            return await self._keep(body, request.headers.get("x-hub-signature-256"))
-        except (ClientDisconnect, TimeoutError):
-            return PlainTextResponse("the body did not come", status_code=408)
-        finally:
-            self._bytes_in_flight -= announced
+        with self._bytes_in_flight.of_a_body() as take:
+            try:
+                body = await _read(request, take)
+                if body is None:
+                    return PlainTextResponse("too large", status_code=413)
+                return await self._keep(body, request.headers.get("x-hub-signature-256"))
+            except (ClientDisconnect, TimeoutError):
+                return PlainTextResponse("the body did not come", status_code=408)
 
     async def _keep(self, body: bytes, signature: str | None) -> Response:
         signers = await self._signers.current()
-        signing = signing_apps(body, signature, signers)
-        if not signing:
-            signers = await self._signers.current(fresh=True)  # the app may have been added a moment ago
-            signing = signing_apps(body, signature, signers)
+        signing = await _signing(body, signature, signers)
+        # The app may have been added a moment ago; the same signers again would only cost a stranger's time twice.
+        if not signing and (fresh := await self._signers.current(fresh=True)) is not signers:
+            signers = fresh
+            signing = await _signing(body, signature, signers)
         if not signing:
             BAD_SIGNATURES.add()
             return PlainTextResponse("wrong signature", status_code=401)
@@ -166,6 +163,37 @@ class Ingress:
         return PlainTextResponse("ok")
 
 
+class BytesInFlight:
+    """The bytes held of all bodies together, counted as they come.
+
+    Not as they are announced: whoever announces much and sends nothing would take the room of everybody else.
+    """
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._total = 0
+
+    @contextmanager
+    def of_a_body(self) -> Iterator[Callable[[int], None]]:
+        """Give what counts the bytes of one body as they come; they are given back at the end of the block.
+
+        What is given raises Overloaded where there is no room for so many.
+        """
+        held = 0
+
+        def take(size: int) -> None:
+            nonlocal held
+            if self._total + size > MOST_BYTES_IN_FLIGHT:
+                raise Overloaded("too many bytes are in flight")
+            self._total += size
+            held += size
+
+        try:
+            yield take
+        finally:
+            self._total -= held
+
+
 def set_aside_unknown(updates: WebhookUpdates, app_of_number: Mapping[str, str]) -> WebhookUpdates:
     """Move messages for numbers that nobody has added to quarantine; they are not answered."""
     unknown = [message for message in updates.messages if message.phone_number_id not in app_of_number]
@@ -180,6 +208,13 @@ def set_aside_unknown(updates: WebhookUpdates, app_of_number: Mapping[str, str])
     return replace(updates, messages=known, rejected=(*updates.rejected, *rejected))
 
 
+async def _signing(body: bytes, signature: str | None, signers: Signers) -> frozenset[str]:
+    """Who signed; a pass over the body for each app, asked for by anybody who can reach the port."""
+    if len(body) > BIG_BODY_BYTES:
+        return await asyncio.to_thread(signing_apps, body, signature, signers)
+    return signing_apps(body, signature, signers)
+
+
 async def _parsed(body: bytes) -> tuple[object, WebhookUpdates]:
     if len(body) > BIG_BODY_BYTES:
         return await asyncio.to_thread(_parse, body)
@@ -192,14 +227,14 @@ def _parse(body: bytes) -> tuple[object, WebhookUpdates]:
 
 
 def _content_length(request: Request) -> int:
-    """Bytes that are announced; whoever announces none may send as many as anybody."""
+    """Bytes that are announced; 0 where none are, since they are counted as they come."""
     try:
         return max(int(request.headers["content-length"]), 0)
     except (KeyError, ValueError):
-        return MOST_BODY_BYTES
+        return 0
 
 
-async def _read(request: Request) -> bytes | None:
+async def _read(request: Request, take: Callable[[int], None]) -> bytes | None:
     """Read the body; None as soon as it is more than Meta ever sends."""
     chunks: list[bytes] = []
     size = 0
@@ -208,6 +243,7 @@ async def _read(request: Request) -> bytes | None:
             size += len(chunk)
             if size > MOST_BODY_BYTES:
                 return None
+            take(len(chunk))
             chunks.append(chunk)
     return b"".join(chunks)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from deployments.ingress import MOST_BODY_BYTES, Ingress
-from deployments.signers import Signers
+from deployments.signers import Signers, signing_apps
 from store.accounts import App
 from telemetry.instruments import MEMORY
 from telemetry.metrics import INBOX_DUPLICATES, INBOX_MESSAGES
@@ -71,6 +72,17 @@ def request(
     names = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": method, "path": "/", "query_string": query.encode(), "headers": names}
     return Request(scope, receive)
+
+
+def stalled(announced: int) -> Request:
+    """A request whose body never comes."""
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    headers = [(b"content-length", str(announced).encode())]
+    return Request({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}, receive)
 
 
 def signed(body: bytes, secret: bytes = SECRET) -> Request:
@@ -148,9 +160,56 @@ async def test_an_unannounced_body_that_is_too_large_is_refused(ingress: Ingress
     assert (await ingress.handle(request(b"x" * (MOST_BODY_BYTES + 1)))).status_code == 413
 
 
-async def test_bodies_that_announce_no_length_count_as_large(ingress: Ingress, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.ingress.MOST_BYTES_IN_FLIGHT", MOST_BODY_BYTES - 1)
-    assert (await ingress.handle(request(b"x"))).status_code == 503
+async def test_more_bytes_than_may_be_held_at_once_are_refused(
+    ingress: Ingress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.ingress.MOST_BYTES_IN_FLIGHT", len(hello()))
+    assert (await ingress.handle(request(hello() + b" "))).status_code == 503
+    assert (await ingress.handle(signed(hello()))).status_code == 200, "what was held was not given back"
+
+
+async def test_who_announces_much_and_sends_nothing_takes_no_room_from_others(ingress: Ingress) -> None:
+    silent = [asyncio.create_task(ingress.handle(stalled(MOST_BODY_BYTES))) for _ in range(100)]
+    await asyncio.sleep(0)
+    assert (await ingress.handle(signed(hello()))).status_code == 200
+    for task in silent:
+        task.cancel()
+    await asyncio.gather(*silent, return_exceptions=True)
+
+
+async def test_the_signature_of_a_large_body_is_not_checked_on_the_loop(
+    ingress: Ingress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked_in: list[int] = []
+
+    def check(*given: Any) -> frozenset[str]:
+        checked_in.append(threading.get_ident())
+        return signing_apps(*given)
+
+    monkeypatch.setattr("deployments.ingress.signing_apps", check)
+    await ingress.handle(request(b"x" * MOST_BODY_BYTES, headers={"X-Hub-Signature-256": "sha256=" + "0" * 64}))
+    assert checked_in
+    assert threading.get_ident() not in checked_in
+
+
+async def test_a_wrong_signature_is_checked_again_only_by_other_signers(
+    inbox: TwinInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[object] = []
+
+    def check(*given: Any) -> frozenset[str]:
+        checked.append(given)
+        return signing_apps(*given)
+
+    monkeypatch.setattr("deployments.ingress.signing_apps", check)
+    unchanged = await TwinSigners().current()
+
+    class Unchanged:
+        async def current(self, *, fresh: bool = False) -> Signers:
+            return unchanged
+
+    assert (await Ingress(inbox, Unchanged()).handle(request(hello()))).status_code == 401
+    assert len(checked) == 1
 
 
 async def test_a_store_that_is_away_means_come_again(ingress: Ingress, inbox: TwinInbox) -> None:
