@@ -51,7 +51,10 @@ def add_number(
     phone_number_id: Annotated[str, typer.Option(help="Meta's id of the number.")],
     display: Annotated[str, typer.Option(help="The number as people dial it.")],
     portfolio: Annotated[str, typer.Option(help="Id of the business portfolio at Meta: the scope of user ids.")],
-    app: Annotated[str, typer.Option(help="A name of yours for the Meta app that signs the webhooks.")] = "default",
+    app: Annotated[
+        str | None,
+        typer.Option(help="A name of yours for the Meta app that signs the webhooks; the business's own if not given."),
+    ] = None,
     access_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
     app_secret_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
     verify_token_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
@@ -59,7 +62,7 @@ def add_number(
     """Add a number. Secrets: from files, or a line each by standard input: access token, app secret, verify token."""
     access_token = read_secret(access_token_file, "access token")
     signing = App(
-        name=app,
+        name=app or tenant,  # one name for all would let the last business that is added sign for those before it
         secrets=(read_secret(app_secret_file, "app secret").encode(),),
         verify_token=read_secret(verify_token_file, "verify token"),
     )

@@ -32,14 +32,14 @@ def demo_check(
     try:
         questions = read_golden(business / "golden.yaml")
         settings = read_settings()
-        with owning(settings, lambda line: out.print(line, markup=False)) as owner:
+        with owning(settings, lambda line: out.print(line)) as owner:
             owner.start()
             verdicts = run(_ask_all(business, questions))
     except ParleyError as error:
         fail(error)
     summary = summarise(verdicts)
-    out.print(table(verdicts), markup=False)
-    out.print(summary_table(summary), markup=False)
+    out.print(table(verdicts))
+    out.print(summary_table(summary))
     if not summary.is_good:
         raise typer.Exit(1)
 

@@ -1,6 +1,7 @@
 """What all commands share: the settings, the store of a running installation, and how errors are told."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from deployments.running import simulator_url, state_of, uses_simulator
 from deployments.settings import PREFIX, Settings, read_settings
@@ -22,8 +24,22 @@ from whatsapp.simulator.client import SimulatorClient
 
 # A pipe has no width: without one, tables would be folded at 80 columns, and a script could not find its line.
 _WIDE = None if sys.stdout.isatty() else 240
-out = Console(highlight=False, soft_wrap=True, width=_WIDE)
-err = Console(stderr=True, highlight=False, soft_wrap=True, width=_WIDE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # tab and newline stay
+
+
+class PlainConsole(Console):
+    """Shows what customers and documents say as what it is: no markup, and nothing that a terminal would obey."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, width=_WIDE, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Give a text to be shown, cells of tables included."""
+        return super().render_str(_CONTROL.sub("", text), **options)
+
+
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 USAGE_ERROR = 2
 
@@ -88,12 +104,19 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def fail(error: ParleyError | str) -> NoReturn:
     """Say what is wrong, and end with 2 for a wrong setting and 1 for everything else."""
-    err.print(str(error), style="red", markup=False)
+    err.print(str(error), style="red")
     raise typer.Exit(USAGE_ERROR if isinstance(error, WrongSetting) else 1)
 
 
 def read_secret(file: Path | None, what: str) -> str:
-    """Read a secret from a file, or from standard input with a prompt where a person sits there."""
+    """Read a secret from a file, or from standard input with a prompt where a person sits there; never an empty one."""
+    secret = _secret_in(file, what)
+    if not secret:
+        fail(WrongSetting(f"the {what} is empty"))
+    return secret
+
+
+def _secret_in(file: Path | None, what: str) -> str:
     if file is not None:
         try:
             return file.read_text().strip()

@@ -98,7 +98,7 @@ async def _ask(text: str, tenant: str | None) -> None:
         )
     out.print(table)
     out.print()
-    out.print(answer.text, markup=False)
+    out.print(answer.text)
     out.print(f"confidence {answer.confidence}, {'abstained' if answer.abstained else 'answered'}")
 
 

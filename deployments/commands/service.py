@@ -169,7 +169,7 @@ def _settings() -> Settings:
 
 
 def _say(line: str) -> None:
-    out.print(line, markup=False)
+    out.print(line)
 
 
 def _follow(owner: "subprocess.Popen[bytes]", log: Path) -> bool:
@@ -180,9 +180,9 @@ def _follow(owner: "subprocess.Popen[bytes]", log: Path) -> bool:
             if line.strip() == "ready":
                 return True
             if line:
-                out.print(line.rstrip(), markup=False)
+                out.print(line.rstrip())
             elif owner.poll() is not None:
-                out.print(lines.read().rstrip(), markup=False)
+                out.print(lines.read().rstrip())
                 return False
             else:
                 time.sleep(0.1)
@@ -221,9 +221,7 @@ def _end_servers(settings: Settings) -> None:
 
 
 def _show(page: dict[str, Any], settings: Settings) -> None:
-    out.print(
-        f"engine  [bold]{page.get('engine')}[/]   model  [bold]{page.get('model')}[/]   ready  {page.get('ready')}"
-    )
+    out.print(f"engine  {page.get('engine')}   model  {page.get('model')}   ready  {page.get('ready')}")
     table = Table("application", "deployment", "status", "replicas", box=None, padding=(0, 2))
     for application in page.get("applications") or []:
         for deployment in application["deployments"]:

@@ -78,7 +78,7 @@ async def _record(turns: Turns, number: str, wamid: str) -> TurnRecord | None:
 
 def _show(replies: list[ChatMessage], turn: TurnRecord | None, sent: ChatMessage) -> None:
     for reply in replies:
-        out.print(reply.text, markup=False)
+        out.print(reply.text)
     if turn is None:
         return
     table = Table("step", "ms", box=None, padding=(0, 2))
@@ -91,4 +91,4 @@ def _show(replies: list[ChatMessage], turn: TurnRecord | None, sent: ChatMessage
     out.print()
     out.print(table)
     cited = ", ".join(f"{source.title}{f', page {source.page}' if source.page else ''}" for source in turn.sources)
-    out.print(f"answered by {turn.model} ({turn.rung}){f', from {cited}' if cited else ''}", markup=False)
+    out.print(f"answered by {turn.model} ({turn.rung}){f', from {cited}' if cited else ''}")
