@@ -7,7 +7,7 @@ from typing import Any
 class BacklogPolicy:
     """One replica for every `rows_per_replica` rows that wait, by the replicas' own `record_autoscaling_stats`.
 
-    The figure is the whole backlog, told by each replica; the newest of the largest is believed.
+    Each replica tells the whole backlog, so the largest figure of any is believed and none are added up.
     """
 
     def __init__(self, rows_per_replica: int = 200) -> None:

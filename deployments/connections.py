@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from deployments.embedding.artifact import DIMENSION, MODEL_NAME
 from deployments.lean import let_pandas_in
-from deployments.settings import Settings, read_settings
+from deployments.settings import PREFIX, Settings, read_settings
 from knowledge.split import SPLITTER_VERSION
+from models.errors import WrongSetting
 from security.keyring import Keyring
 from store.accounts import Accounts
 from store.database import Database
@@ -45,7 +46,10 @@ class Connections:
 
 def passages(connections: Connections) -> "MilvusPassages":
     """Give the search index, not prepared yet."""
-    return passages_index(connections.settings, connections.settings.milvus_uri or "")
+    uri = connections.settings.milvus_uri
+    if uri is None:
+        raise _unset("MILVUS_URI")
+    return passages_index(connections.settings, uri)
 
 
 def graph(connections: Connections) -> "GraphClient":
@@ -72,8 +76,14 @@ def passages_index(settings: Settings, uri: str) -> "MilvusPassages":
 
 
 def database_url(settings: Settings) -> str:
-    """Give the URL; the embedded server's stands in the environment that the owner made."""
-    return settings.database_url.get_secret_value() if settings.database_url else ""
+    """Give the URL; the embedded server's stands in the environment that the owner made.
+
+    Raises:
+        WrongSetting: there is none, as on a node of a cluster that was not told.
+    """
+    if settings.database_url is None:
+        raise _unset("DATABASE_URL")
+    return settings.database_url.get_secret_value()
 
 
 def configure_logs(settings: Settings, name: str) -> None:
@@ -105,3 +115,7 @@ def cached_token(accounts: Accounts) -> Callable[[str], Awaitable[str]]:
         return token
 
     return token_for
+
+
+def _unset(name: str) -> WrongSetting:
+    return WrongSetting(f"{PREFIX}{name} is not set; only ./parley up and demo bring a server of their own.")

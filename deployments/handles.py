@@ -84,9 +84,9 @@ async def ask_status(handle: LazyHandle) -> Any:
     """Give what a door says of what stands behind it.
 
     Raises:
-        ModelUnavailable: it does not answer.
+        MachineFailed: it does not answer.
     """
-    return await _called(lambda found: found.status.remote(), handle, STATUS_LIMIT_S, ModelUnavailable)
+    return await _called(lambda found: found.status.remote(), handle, STATUS_LIMIT_S, MachineFailed)
 
 
 async def _called(

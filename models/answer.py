@@ -12,7 +12,6 @@ class Rung(StrEnum):
     """The ladder under every turn, best first."""
 
     MODEL = "model"  # the tenant's generative model
-    SECOND_MODEL = "second_model"
     EXTRACT = "extract"  # sentences of the best passages, word for word
     HOLDING = "holding"  # "a person will come back to you", with a request for one
 

@@ -2,7 +2,6 @@
 
     ParleyError
     ├── TheyErred            someone outside sent or said something we cannot take
-    │   ├── BadSignature     a webhook that nobody we know has signed
     │   ├── BadPayload       signed, but not what the platform documents
     │   ├── DocumentRejected a business's file that cannot be read
     │   └── GraphRefused     Graph answered with an error code
@@ -31,10 +30,6 @@ class TheyErred(ParleyError):
     """The other side must change something before the same call can succeed."""
 
 
-class BadSignature(TheyErred):
-    """Answered with 401; nothing of the body is kept."""
-
-
 class BadPayload(TheyErred):
     """Signed by Meta but not readable; kept in quarantine and acknowledged."""
 
@@ -44,7 +39,7 @@ class DocumentRejected(TheyErred):
 
 
 class GraphRefused(TheyErred):
-    """Graph's own error; `code` decides what happens next (see `whatsapp/client.py`)."""
+    """Graph's own error; `code` decides what happens next (see `whatsapp/decisions.py`)."""
 
     def __init__(self, message: str = "", code: int = 0, details: str = "", http_status: int = 0) -> None:
         super().__init__(message, code, details, http_status)

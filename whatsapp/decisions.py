@@ -35,11 +35,6 @@ class Decision(StrEnum):
         """Whether the same message is sent again by itself, at once or after a wait."""
         return self in _RESENT
 
-    @property
-    def alarms(self) -> bool:
-        """Whether a person must look at it."""
-        return self is Decision.STOP_NUMBER
-
 
 _RESENT = frozenset(
     {
