@@ -1,4 +1,4 @@
-"""The life of a row as tables of legal steps; a step that is not listed raises and changes nothing."""
+"""The life of a row as tables of legal steps; the store's statements on the outbox are made from its table."""
 
 from collections.abc import Mapping
 from enum import StrEnum
