@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deployments.embedded.private import private_folder
 from deployments.embedding.artifact import DIMENSION, MODEL_NAME
 from deployments.lean import let_pandas_in
 from deployments.settings import PREFIX, Settings, read_settings
@@ -88,8 +89,7 @@ def database_url(settings: Settings) -> str:
 
 def configure_logs(settings: Settings, name: str) -> None:
     """Write JSON lines to a file of this process under the home."""
-    folder = settings.root / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings.root / "logs")
     logs.configure(
         settings.log_level,
         file=folder / f"{name}-{os.getpid()}.jsonl",

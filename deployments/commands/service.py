@@ -14,6 +14,7 @@ import typer
 from rich.table import Table
 
 from deployments.commands.common import fail, installation, out, run
+from deployments.embedded.private import private_folder
 from deployments.embedded.processes import end, environment_of, find, instance_of
 from deployments.running import running_owner, simulator_url, state_of, uses_simulator
 from deployments.sample import DEFAULT_SAMPLE, add_sample, introduce_numbers
@@ -32,8 +33,7 @@ def up() -> None:
         out.print("Parley is up already.")
         print_doors(settings)
         return
-    log = settings.root / "logs" / "owner.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = private_folder(settings.root / "logs") / "owner.log"
     with log.open("w") as file:
         owner = subprocess.Popen(
             [sys.executable, "-P", "-m", "deployments", "own"],

@@ -1,4 +1,4 @@
-"""The embedded Milvus Lite in server mode, on 127.0.0.1: it has no password, so it may listen nowhere else.
+"""The embedded Milvus Lite in server mode, on a Unix socket that only we reach: it has no password.
 
 It writes its log of changes at every batch but leaves it to the operating system when that reaches the disk: a killed
 process loses nothing, a power cut may. Passages can be rebuilt from PostgreSQL.
@@ -12,25 +12,31 @@ from pathlib import Path
 
 import psutil
 
-from deployments.embedded.processes import RunFolder, RunRecord, end, environment_of, find, instance_of
+from deployments.embedded.private import (
+    environment_without_secrets,
+    private_folder,
+    private_socket,
+    remove_private_socket,
+)
+from deployments.embedded.processes import RunFolder, RunRecord, end, find, instance_of
 from deployments.embedded.server import Say, has_ended, last_line, launch, trim_log, wait_until
-from models.errors import SearchUnavailable, WrongSetting
+from models.errors import SearchUnavailable
 
 logger = logging.getLogger(__name__)
 
-_HOST = "127.0.0.1"
+_SCHEME = "unix:"
+_PORT = "0"  # the server joins host and port by a colon, whatever the host is: the socket's name ends in ":0"
 _START_S = 120
 _STOP_S = 20
 
 
 class EmbeddedMilvus:
-    """See `EmbeddedServer`. Without `port`, a free one is chosen at each start; with one, that or none."""
+    """See `EmbeddedServer`."""
 
     name = "milvus"
 
-    def __init__(self, home: Path, port: int | None = None, *, say: Say = logger.info) -> None:
+    def __init__(self, home: Path, *, say: Say = logger.info) -> None:
         self._home = home.resolve()
-        self._port = port
         self._say = say
         self._log = self._home / "logs" / "milvus.log"
         self._runs = RunFolder(self._home)
@@ -47,7 +53,7 @@ class EmbeddedMilvus:
         uri = self._adopt()
         if uri is None:
             self.stop()
-            uri = f"http://{_HOST}:{self._free_port()}"
+            uri = self._uri()
             self._launch(uri)
         return uri
 
@@ -65,13 +71,14 @@ class EmbeddedMilvus:
         """Whether the server takes connections."""
         trim_log(self._log)
         record = self._running()
-        return record is not None and _accepts(_port_of(record.address))
+        return record is not None and _accepts(record.address)
 
     def stop(self) -> None:
         """End the server; what it has acknowledged is on its way to the disk already."""
         end(self.processes(), grace_s=_STOP_S)
         self._reap()
         self._runs.remove(self.name)
+        remove_private_socket(Path(self._uri().removeprefix(_SCHEME)), self._home)
 
     def processes(self) -> list[psutil.Process]:
         """Give the servers of this home's data; there is more than one only while something is wrong."""
@@ -80,7 +87,7 @@ class EmbeddedMilvus:
     def _adopt(self) -> str | None:
         """Take over a server whose owner has died, if it answers and is where the settings want it."""
         record = self._running()
-        if record is None or self._port not in (None, _port_of(record.address)) or not _answers(record.address):
+        if record is None or record.address != self._uri() or not _answers(record.address):
             return None
         return record.address
 
@@ -101,26 +108,17 @@ class EmbeddedMilvus:
     def _data(self) -> Path:
         return self._home / "milvus"
 
-    def _free_port(self) -> int:
-        """Give a port on which nobody listens. gRPC would share a taken one silently, by SO_REUSEPORT."""
-        with socket.socket() as probe:
-            try:
-                probe.bind((_HOST, self._port or 0))
-            except OSError as error:
-                raise WrongSetting(
-                    f"Port {self._port} for Milvus is taken: stop its owner or choose another."
-                ) from error
-            port: int = probe.getsockname()[1]
-            return port
+    def _uri(self) -> str:
+        return f"{_SCHEME}{private_socket(self._home, f'milvus:{_PORT}')}"
 
     def _launch(self, uri: str) -> None:
-        self._data.mkdir(parents=True, exist_ok=True)
-        where = ["--data-dir", str(self._data), "--host", _HOST, "--port", str(_port_of(uri))]
+        private_folder(self._data)
+        where = ["--data-dir", str(self._data), "--host", uri.removesuffix(f":{_PORT}"), "--port", _PORT]
         self._child = launch(
             [sys.executable, "-P", "-m", "milvus_lite", "server", *where],
             log=self._log,
             cwd=self._data,
-            environment=environment_of(self._home),
+            environment=environment_without_secrets(self._home),
         )
         with suppress(psutil.NoSuchProcess):  # it ended at once; the wait that follows says why
             self._runs.write(self.name, RunRecord.of(self._child.pid, uri))
@@ -129,21 +127,17 @@ class EmbeddedMilvus:
         if self._child is not None and has_ended(self._child):
             self._child = None
             raise SearchUnavailable(f"Milvus did not start: {last_line(self._log)}")
-        return _accepts(_port_of(uri)) and _answers(uri)
+        return _accepts(uri) and _answers(uri)
 
     def _reap(self) -> None:
         if self._child is not None and has_ended(self._child):
             self._child = None
 
 
-def _port_of(uri: str) -> int:
-    return int(uri.rpartition(":")[2])
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as client:
+def _accepts(uri: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
-        return client.connect_ex((_HOST, port)) == 0
+        return client.connect_ex(uri.removeprefix(_SCHEME)) == 0
 
 
 def _answers(uri: str) -> bool:

@@ -17,7 +17,8 @@ from urllib.parse import quote
 import psutil
 
 from deployments.embedded.postgres_place import Place, find_place
-from deployments.embedded.processes import end, environment_of, is_running
+from deployments.embedded.private import environment_without_secrets
+from deployments.embedded.processes import end, is_running
 from deployments.embedded.server import Say, has_ended, last_line, launch, trim_log, wait_until
 from models.errors import StoreUnavailable
 
@@ -127,7 +128,7 @@ class EmbeddedPostgres:
             [place.programs / "postgres", "-D", place.data, *options],
             log=self._log,
             cwd=place.data,
-            environment=environment_of(self._home),
+            environment=environment_without_secrets(self._home),
             **place.identity(),
         )
 
@@ -168,7 +169,9 @@ class EmbeddedPostgres:
         return self._run(place, "psql", [*connection, *options], limit_s=60)
 
     def _run(self, place: Place, program: str, arguments: Sequence[str], limit_s: float) -> str:
-        environment = {name: value for name, value in environment_of(self._home).items() if not name.startswith("PG")}
+        environment = {
+            name: value for name, value in environment_without_secrets(self._home).items() if not name.startswith("PG")
+        }
         try:
             done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 - the package's own program
                 [place.programs / program, *arguments],

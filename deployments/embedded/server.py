@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import psutil
 
+from deployments.embedded.private import private_folder
+
 Say = Callable[[str], None]
 """Takes one line for a person who waits."""
 
@@ -76,7 +78,7 @@ def has_ended(child: psutil.Process) -> bool:
 
 def _open_log(path: Path) -> int:
     """Give a descriptor that appends; an overlong log is emptied first, its opening being of no use any more."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     trim_log(path)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from pymilvus import MilvusClient
 
 from deployments.embedded.milvus import EmbeddedMilvus
 from deployments.embedded.processes import find, instance_of, is_running
-from models.errors import WrongSetting
 
 pytestmark = pytest.mark.milvus
 
@@ -52,12 +50,41 @@ def read(uri: str) -> list[int]:
     return [row["id"] for row in rows]
 
 
-def test_it_listens_on_the_loopback_address_only(home: Path) -> None:
+def test_no_other_user_of_the_machine_can_reach_it_or_read_its_data(home: Path) -> None:
+    server = EmbeddedMilvus(home)
+    uri = server.start()
+    write(uri)
+    listening = [
+        connection
+        for process in server.processes()
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening == []
+    socket_folder = Path(uri.removeprefix("unix:")).parent
+    for folder in (socket_folder, home / "milvus", home / "logs"):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
+def test_it_knows_none_of_our_secrets(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_ENCRYPTION_KEYS", "k1:secret")
     server = EmbeddedMilvus(home)
     server.start()
-    connections = [connection for process in server.processes() for connection in process.net_connections("tcp")]
-    listening = {connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN}
-    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    (process,) = server.processes()
+    assert [name for name in process.environ() if name.startswith("PARLEY_")] == ["PARLEY_INSTANCE"]
+
+
+def test_a_home_with_a_path_too_long_for_a_socket_is_no_obstacle(home: Path) -> None:
+    far = home / ("a" * 100) / "home 100 %"
+    server = EmbeddedMilvus(far)
+    try:
+        uri = server.start()
+        write(uri)
+        assert read(uri) == [7]
+        assert Path(uri.removeprefix("unix:")).parent.stat().st_mode & 0o077 == 0
+    finally:
+        server.stop()
+    assert not Path(uri.removeprefix("unix:")).parent.exists()
 
 
 def test_what_was_written_is_there_after_stop_and_start(home: Path) -> None:
@@ -119,35 +146,3 @@ def test_a_record_that_names_somebody_elses_process_is_not_believed(home: Path, 
         assert not server.is_alive()
     assert read(server.start()) == [7]
     assert is_running(stranger)
-
-
-def test_a_taken_port_that_the_user_chose_is_one_sentence(home: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(WrongSetting, match=f"^Port {port} for Milvus is taken: [^.]+[.]$"):
-            EmbeddedMilvus(home, port).start()
-
-
-def test_a_free_port_is_chosen_when_the_last_one_is_taken(home: Path) -> None:
-    server = EmbeddedMilvus(home)
-    uri = server.start()
-    write(uri)
-    server.stop()
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", int(uri.rpartition(":")[2])))
-        taken.listen()
-        assert server.start() != uri
-        assert read(server.start()) == [7]
-
-
-def test_a_server_on_another_port_than_the_one_now_wanted_is_moved(home: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    write(EmbeddedMilvus(home).start())
-    uri = EmbeddedMilvus(home, port).start()
-    assert uri == f"http://127.0.0.1:{port}"
-    assert read(uri) == [7]
