@@ -1,7 +1,7 @@
 """Serve handles as the actors' ports: time limits, cancellation, and Ray's errors turned into ours."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ class ServeAnswerer:
         return answer
 
 
-async def ask_status(handle: LazyHandle) -> Any:
+async def ask_status(handle: LazyHandle) -> Mapping[str, Any]:
     """Give what a door says of what stands behind it.
 
     Raises:

@@ -46,7 +46,7 @@ class ApplicationStatus:
     deployments: tuple[DeploymentStatus, ...] = ()
 
 
-async def _no_workers() -> Mapping[str, Any]:
+async def _nothing() -> Mapping[str, Any]:
     return {}
 
 
@@ -58,10 +58,9 @@ class OperatorPorts:
     queue_depths: Callable[[], Awaitable[QueueDepths]]
     node_agents: Callable[[], Awaitable[Sequence[NodeAgent]]]
     applications: Callable[[], Awaitable[Sequence[ApplicationStatus]]]
-    workers: Callable[[], Awaitable[Mapping[str, Any]]] = _no_workers  # what each loop says of itself, by name
+    workers: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing  # what each loop says of itself, by name
+    generator: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing  # its `engine`, such as "vllm", and its `model`
     token_hash: str  # of the operator's bearer token, see `security.tokens.hash_token`
-    engine: str = ""  # such as "vllm" or "extractive"
-    model: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

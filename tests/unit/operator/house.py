@@ -47,10 +47,10 @@ def ports(**changes: Any) -> OperatorPorts:
         "node_agents": [],
         "applications": [RUNNING],
         "workers": {"conversation": {"running": True}},
+        "generator": {"engine": "vllm", "model": "tiny", "is_warm": True},
     } | changes
     calls = {name: value if callable(value) else giving(value) for name, value in values.items()}
-    about: dict[str, Any] = {"engine": "vllm", "model": "tiny", "versions": {"ray": "2.60.0"}}
-    return OperatorPorts(token_hash=hash_token(TOKEN), **about, **calls)
+    return OperatorPorts(token_hash=hash_token(TOKEN), versions={"ray": "2.60.0"}, **calls)
 
 
 @asynccontextmanager

@@ -143,10 +143,13 @@ async def test_status_tells_the_whole_house() -> None:
 
 
 async def test_a_part_that_is_away_is_named_and_the_rest_is_told() -> None:
-    async with calling(queue_depths=StoreUnavailable("away"), workers=RuntimeError()) as client:
+    async with calling(
+        queue_depths=StoreUnavailable("away"), workers=RuntimeError(), generator=RuntimeError()
+    ) as client:
         told = (await client.get("/status")).json()
     assert told["status"] == "degraded"
-    assert sorted(told["unavailable"]) == ["queues", "workers"]
+    assert sorted(told["unavailable"]) == ["generator", "queues", "workers"]
+    assert told["engine"] is None
     assert told["applications"][0]["name"] == RUNNING.name
 
 
