@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     # Ray Serve 2.60 declares its fields in pydantic's old way, and warns of it whenever it is imported.
     warnings.simplefilter("ignore", DeprecationWarning)
     from ray.serve import Application
+    from ray.serve._private import constants
     from ray.serve.schema import ServeDeploySchema
 
     from deployments import app
@@ -154,9 +155,25 @@ def test_what_ray_must_know_is_set_before_it_starts(cluster_yaml: dict[str, Any]
         assert all(command.startswith('. "$HOME/parley.env" && ') for command in cluster_yaml[name]), name
 
 
+def test_no_other_user_of_a_node_can_reach_the_files_of_haproxy(cluster_yaml: dict[str, Any], tmp_path: Path) -> None:
+    by_default = {
+        name: value
+        for name, value in vars(constants).items()
+        if isinstance(value, str) and value.startswith("/tmp/haproxy-serve")
+    }
+    assert "RAY_SERVE_HAPROXY_SOCKET_PATH" in by_default
+    for commands in setups(cluster_yaml):
+        environment = environment_after(commands, tmp_path)
+        places = {name: Path(environment[name]) for name in by_default}
+        private = tmp_path / "parley-home"
+        assert private.stat().st_mode & 0o077 == 0
+        assert all(private in (place, *place.parents) for place in places.values()), places
+
+
 def test_nodes_read_their_secrets_from_mounted_files(cluster_yaml: dict[str, Any], tmp_path: Path) -> None:
     environment = environment_after(cluster_yaml["setup_commands"], tmp_path)
-    named = {name: value for name, value in environment.items() if name.endswith(("_FILE", "_TOKEN_PATH"))}
+    secret = re.compile(r"PARLEY_\w+_FILE|\w+_TOKEN_PATH")
+    named = {name: value for name, value in environment.items() if secret.fullmatch(name)}
     assert {"PARLEY_DATABASE_URL_FILE", "PARLEY_ENCRYPTION_KEYS_FILE", "RAY_AUTH_TOKEN_PATH"} <= named.keys()
     assert "~/secrets" in cluster_yaml["file_mounts"]
     assert {Path(value).parent for value in named.values()} == {tmp_path / "secrets"}
