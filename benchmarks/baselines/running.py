@@ -1,0 +1,77 @@
+"""Starts a baseline beside ours for the length of a block, and ends it."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from benchmarks.site import Site
+from models.errors import MachineFailed
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 15.0
+
+
+@asynccontextmanager
+async def bare(site: Site) -> AsyncIterator[str]:
+    """Run the bare program on the installation's own database server; gives its webhook's URL.
+
+    Raises:
+        MachineFailed: it did not start.
+    """
+    port = _free_port()
+    secrets = {"BARE_DATABASE_URL": site.database_url, "BARE_SECRET": site.lines[0].app_secret}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "benchmarks.baselines.bare", str(port)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **secrets, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        await _wait_for(process, port)
+        yield f"http://127.0.0.1:{port}/webhooks/whatsapp"
+    finally:
+        await _end(process)
+
+
+async def _wait_for(process: asyncio.subprocess.Process, port: int) -> None:
+    try:
+        async with asyncio.timeout(START_LIMIT_S):
+            while not await _listens(port):
+                if process.returncode is not None:
+                    told = await process.stderr.read() if process.stderr else b""
+                    raise MachineFailed(f"The baseline did not start: {told.decode()[-300:].strip()}")
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise MachineFailed(f"The baseline did not start within {START_LIMIT_S:.0f} s.") from None
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(STOP_LIMIT_S):
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""One question each: what is started, loaded and measured to answer it."""
