@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
-
 from deployments.generation.options import ModelOptions
 from deployments.generation.reply import clean
 from deployments.generation.wire import EngineReply, TooLong
+from deployments.handles import outcome
 from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Source
 from models.errors import ModelUnavailable
@@ -102,11 +100,10 @@ class Generator:
     ) -> EngineReply | TooLong:
         plain = [{"role": message.role, "content": message.content} for message in messages]
         handle = self._engine.options(session_id=affinity) if affinity else self._engine
-        try:
-            response = handle.reply.remote(plain, max_tokens, TEMPERATURE)
-            return await _until_done(response)
-        except (RayError, RayServeException, RuntimeError) as error:
-            raise ModelUnavailable("No engine replica answered.") from error
+        reply: EngineReply | TooLong = await outcome(
+            handle.reply.remote(plain, max_tokens, TEMPERATURE), ModelUnavailable
+        )
+        return reply
 
     def _to_answer(self, question: Question, reply: EngineReply) -> Answer:
         text = clean(reply.text, was_cut=reply.was_cut)
@@ -141,16 +138,6 @@ def llm_parts(model: str, options: ModelOptions) -> tuple[Any, dict[str, Any]]:
         "max_reply_tokens": options.max_reply_tokens,
     }
     return engine_deployment(model, options), arguments
-
-
-async def _until_done(response: Any) -> EngineReply | TooLong:
-    """Await a reply; a cancelled wait cancels the engine's work, which dropping the response would not."""
-    try:
-        reply: EngineReply | TooLong = await response
-    except asyncio.CancelledError:
-        response.cancel()
-        raise
-    return reply
 
 
 def _sources(question: Question) -> tuple[Source, ...]:

@@ -89,23 +89,32 @@ async def ask_status(handle: LazyHandle) -> Mapping[str, Any]:
     return await _called(lambda found: found.status.remote(), handle, STATUS_LIMIT_S, MachineFailed)
 
 
+async def outcome(response: Any, away: type[MachineFailed]) -> Any:
+    """Give what a call comes to; a call that is not waited for any longer is cancelled, down to the engine.
+
+    Raises:
+        ParleyError: what the replica raised, as it was.
+        MachineFailed: of the type `away`: no replica answered, or one failed on the call.
+    """
+    try:
+        return await response
+    except asyncio.CancelledError:
+        response.cancel()  # dropping the response would not
+        raise
+    except RayTaskError as error:
+        if isinstance(error.cause, ParleyError):
+            raise error.cause from None
+        raise away("a replica failed on a call") from error
+    except (RayError, RayServeException, RuntimeError) as error:
+        raise away("no replica answered") from error
+
+
 async def _called(
     call: Callable[[Any], Awaitable[Result]], handle: LazyHandle, limit_s: float, away: type[MachineFailed]
 ) -> Result:
-    """Make one call; a call that is not waited for any longer is cancelled, down to the engine."""
     try:
         async with asyncio.timeout(limit_s):
-            response: Any = call(await handle.get())
-            try:
-                result: Result = await response
-                return result
-            except asyncio.CancelledError:
-                response.cancel()
-                raise
-    except RayTaskError as error:
-        cause = error.cause
-        if isinstance(cause, ParleyError):
-            raise cause from None
-        raise away("a replica failed on a call") from error
-    except (RayError, RayServeException, TimeoutError, RuntimeError) as error:
+            result: Result = await outcome(call(await handle.get()), away)
+            return result
+    except (RayServeException, TimeoutError) as error:
         raise away("no replica answered in time") from error

@@ -142,7 +142,7 @@ async def test_an_engine_that_fails_is_told_in_our_words() -> None:
     async def broken(_messages: list[dict[str, str]], _max_tokens: int) -> EngineReply:
         raise RuntimeError("CUDA error")
 
-    with pytest.raises(ModelUnavailable, match="No engine replica"):
+    with pytest.raises(ModelUnavailable, match="no replica"):
         await generator(ScriptedEngine(broken)).answer(question())
 
 
