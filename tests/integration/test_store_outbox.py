@@ -1,22 +1,18 @@
-"""What goes out, on a real PostgreSQL: by lease, in order, effectively once; and what statuses make of it."""
+"""What goes out, on a real PostgreSQL: by lease, in order, effectively once."""
 
-import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
 
-from models.message import DeliveryState, Sender, WebhookUpdates
-from models.tables import conversations, numbers, outbox, parked_statuses
+from models.message import DeliveryState, Sender
+from models.tables import conversations, numbers, outbox
 from security.keyring import Keyring
 from store.database import Database
-from store.dead import Dead
-from store.outbox import ClaimedNumber, Outbox, QueuedMessage
-from store.statuses import ParkedStatuses
-from tests.factories import Business, fresh, inbound, make_business, phone, status, wamid
-from tests.integration.locks import until_waiting
+from store.outbox import Outbox
+from tests.factories import Business, fresh, inbound, make_business, phone, wamid
+from tests.integration.outbox_steps import age, begun, bodies, claimed, claimed_again, row_of, state_of, told
 
 pytestmark = pytest.mark.postgres
 
@@ -26,44 +22,6 @@ NOW = timedelta()
 @pytest.fixture
 def queue(database: Database, keyring: Keyring) -> Outbox:
     return Outbox(database, keyring)
-
-
-async def row_of(business: Business, key: int) -> object:
-    async with business.database.read() as connection:
-        return (await connection.execute(select(outbox).where(outbox.c.id == key))).one()
-
-
-async def state_of(business: Business, key: int) -> str:
-    return str((await row_of(business, key)).state)  # type: ignore[attr-defined]
-
-
-async def claimed(business: Business, queue: Outbox, owner: str = "sender") -> ClaimedNumber:
-    """The claim on this business's number; the others of this database are let go."""
-    mine = None
-    for number in await queue.claim_numbers(owner, 1000):
-        if number.phone_number_id == business.number:
-            mine = number
-        else:
-            await queue.release(number)
-    assert mine is not None
-    return mine
-
-
-async def begun(business: Business, queue: Outbox) -> tuple[int, UUID]:
-    """One message on its way: its key and the attempt's id."""
-    (key,) = await business.answer("We open at nine.")
-    attempts = await queue.begin(await claimed(business, queue), [key])
-    return key, attempts[key]
-
-
-async def told(business: Business, *states: DeliveryState, **fields: object) -> None:
-    """Statuses of one body."""
-    values = {"phone_number_id": business.number, "wamid": "wamid.x", **fields}
-    await business.inbox.receive([WebhookUpdates(statuses=tuple(status(state, **values) for state in states))])
-
-
-def bodies(heads: Sequence[QueuedMessage]) -> list[str]:
-    return sorted(head.message.body for head in heads)
 
 
 async def test_a_number_has_one_sender_at_a_time(business: Business, queue: Outbox) -> None:
@@ -172,11 +130,6 @@ async def test_every_attempt_has_an_id_of_its_own(business: Business, queue: Out
     assert (await row_of(business, key)).attempts == 2  # type: ignore[attr-defined]
 
 
-async def claimed_again(business: Business, queue: Outbox) -> ClaimedNumber:
-    await business.execute("UPDATE numbers SET lease_until = NULL WHERE phone_number_id = :number")
-    return await claimed(business, queue)
-
-
 async def test_an_accepted_message_is_found_by_its_wamid_afterwards(business: Business, queue: Outbox) -> None:
     key, attempt = await begun(business, queue)
     name = wamid()
@@ -204,10 +157,10 @@ async def test_a_retry_does_not_wake_what_a_status_has_ended(business: Business,
 async def test_an_unknown_outcome_is_waited_for_by_the_clock_of_its_attempt(business: Business, queue: Outbox) -> None:
     key, attempt = await begun(business, queue)
     await queue.unknown(key, attempt, 131000)
-    await _age(business, key, seconds=59)
+    await age(business, key, seconds=59)
     assert await queue.settle_unknown(business.number) == 0
     assert await state_of(business, key) == "unknown"
-    await _age(business, key, seconds=61)
+    await age(business, key, seconds=61)
     assert await queue.settle_unknown(business.number) == 1
     row = await row_of(business, key)
     assert (row.state, row.possible_duplicates) == ("queued", 1)  # type: ignore[attr-defined]
@@ -217,155 +170,9 @@ async def test_an_attempt_whose_sender_died_is_unknown_first(business: Business,
     key, _ = await begun(business, queue)
     assert await queue.settle_unknown(business.number) == 0
     assert await state_of(business, key) == "sending"
-    await _age(business, key, seconds=11)
+    await age(business, key, seconds=11)
     assert await queue.settle_unknown(business.number) == 0
     assert await state_of(business, key) == "unknown"
-
-
-async def _age(business: Business, key: int, *, seconds: float) -> None:
-    await business.execute(
-        "UPDATE outbox SET sending_at = now() - make_interval(secs => :age) WHERE id = :key", age=seconds, key=key
-    )
-
-
-async def test_a_status_that_names_the_attempt_settles_an_unknown_outcome(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    await queue.unknown(key, attempt)
-    await told(business, DeliveryState.SENT, attempt_id=str(attempt))
-    await _age(business, key, seconds=61)
-    assert await queue.settle_unknown(business.number) == 0
-    assert await state_of(business, key) == "sent"
-
-
-async def test_a_status_in_the_last_moment_stops_the_second_sending(business: Business, queue: Outbox) -> None:
-    """Queued again, but not begun: it did arrive, so it must not go out twice."""
-    key, attempt = await begun(business, queue)
-    await queue.unknown(key, attempt)
-    await _age(business, key, seconds=61)
-    await queue.settle_unknown(business.number)
-    await told(business, DeliveryState.DELIVERED, attempt_id=str(attempt))
-    assert await state_of(business, key) == "delivered"
-
-
-async def test_a_status_before_our_own_note_climbs_by_its_attempt(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    name = wamid()
-    await told(business, DeliveryState.DELIVERED, attempt_id=str(attempt), wamid=name)
-    await queue.accepted(key, attempt, name)  # must not descend
-    assert await state_of(business, key) == "delivered"
-    await told(business, DeliveryState.READ, wamid=name)
-    assert await state_of(business, key) == "read"
-
-
-async def test_a_status_before_the_wamid_is_parked_and_applied_later(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    name = wamid()
-    await told(business, DeliveryState.DELIVERED, wamid=name)
-    parked = select(parked_statuses.c.id).where(parked_statuses.c.phone_number_id == business.number)
-    async with business.database.read() as connection:
-        assert len((await connection.execute(parked)).all()) == 1
-    await queue.accepted(key, attempt, name)
-    assert await ParkedStatuses(business.database).apply() == 1
-    assert await state_of(business, key) == "delivered"
-    async with business.database.read() as connection:
-        assert (await connection.execute(parked)).all() == []
-
-
-async def test_statuses_that_match_nothing_are_not_in_the_way_of_others(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    name = wamid()
-    await told(business, DeliveryState.DELIVERED, wamid=wamid())
-    await told(business, DeliveryState.DELIVERED, wamid=name)
-    await queue.accepted(key, attempt, name)
-    assert await ParkedStatuses(business.database).apply(limit=1) == 1
-    assert await state_of(business, key) == "delivered"
-
-
-@pytest.mark.parametrize("named_by", ["attempt", "wamid"])
-async def test_a_repeated_status_of_a_failed_attempt_does_not_end_the_next(
-    business: Business, queue: Outbox, named_by: str
-) -> None:
-    """Meta repeats a webhook for up to 7 days; an operator may have sent the message again by then."""
-    key, failed = await begun(business, queue)
-    name = wamid()
-    await queue.accepted(key, failed, name)
-    of_failed = {"attempt": {"attempt_id": str(failed)}, "wamid": {"wamid": name}}[named_by]
-    await told(business, DeliveryState.FAILED, **of_failed)
-    await Dead(business.database).replay_outbox([key])
-    await told(business, DeliveryState.FAILED, **of_failed)
-    assert await state_of(business, key) == "queued"
-    await queue.begin(await claimed_again(business, queue), [key])
-    await told(business, DeliveryState.FAILED, **of_failed)
-    assert await state_of(business, key) == "sending"
-
-
-async def test_a_wamid_that_is_told_too_late_does_not_name_the_next_attempt(business: Business, queue: Outbox) -> None:
-    key, paused = await begun(business, queue)
-    await queue.unknown(key, paused)
-    await _age(business, key, seconds=61)
-    await queue.settle_unknown(business.number)
-    await queue.begin(await claimed_again(business, queue), [key])
-    name = wamid()
-    await queue.accepted(key, paused, name)
-    await told(business, DeliveryState.FAILED, wamid=name)
-    assert await state_of(business, key) == "sending"
-
-
-async def test_an_attempt_id_of_somebody_else_is_no_error(business: Business, queue: Outbox) -> None:
-    await told(business, DeliveryState.SENT, attempt_id="not one of ours", wamid=wamid())
-
-
-async def test_a_status_of_another_number_changes_nothing(
-    business: Business, queue: Outbox, database: Database, keyring: Keyring
-) -> None:
-    key, attempt = await begun(business, queue)
-    stranger = await make_business(database, keyring)
-    await told(stranger, DeliveryState.FAILED, attempt_id=str(attempt))
-    assert await state_of(business, key) == "sending"
-
-
-@pytest.mark.parametrize(
-    ("first", "then", "stands"),
-    [
-        ("read", "delivered", "read"),
-        ("delivered", "sent", "delivered"),
-        ("failed", "delivered", "failed"),
-        ("sent", "failed", "failed"),
-        ("read", "failed", "failed"),
-        ("sent", "read", "read"),
-        ("sent", "sent", "sent"),
-    ],
-)
-async def test_a_ladder_is_only_climbed(business: Business, queue: Outbox, first: str, then: str, stands: str) -> None:
-    key, attempt = await begun(business, queue)
-    for state in (first, then):
-        await told(business, DeliveryState(state), attempt_id=str(attempt))
-    assert await state_of(business, key) == stands
-
-
-async def test_the_highest_of_one_body_stands(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    await told(business, DeliveryState.READ, DeliveryState.SENT, DeliveryState.DELIVERED, attempt_id=str(attempt))
-    assert await state_of(business, key) == "read"
-
-
-async def test_two_commits_at_the_same_time_do_not_descend(business: Business, queue: Outbox) -> None:
-    key, attempt = await begun(business, queue)
-    async with business.database.engine.connect() as first:
-        await first.execute(outbox.update().where(outbox.c.id == key).values(state="read"))
-        second = asyncio.create_task(told(business, DeliveryState.SENT, attempt_id=str(attempt)))
-        await until_waiting(business.database)
-        await first.commit()
-    await second
-    assert await state_of(business, key) == "read"
-
-
-async def test_a_failed_message_lets_the_next_go(business: Business, queue: Outbox) -> None:
-    await business.answer("first", "second")
-    (head,) = await queue.heads(business.number, 10)
-    attempts = await queue.begin(await claimed(business, queue), [head.id])
-    await queue.failed(head.id, attempts[head.id], 131026, "give_up")
-    assert bodies(await queue.heads(business.number, 10)) == ["second"]
 
 
 async def test_recent_attempts_are_told_oldest_first(business: Business, queue: Outbox) -> None:
@@ -373,8 +180,8 @@ async def test_recent_attempts_are_told_oldest_first(business: Business, queue: 
     number = await claimed(business, queue)
     for key in keys:
         await queue.begin(number, [key])
-    await _age(business, keys[1], seconds=200)
-    await _age(business, keys[2], seconds=400)  # longer ago than any bucket feels
+    await age(business, keys[1], seconds=200)
+    await age(business, keys[2], seconds=400)  # longer ago than any bucket feels
     attempts = await queue.recent_attempts(business.number)
     assert [at for _, at in attempts] == sorted(at for _, at in attempts)
     assert len(attempts) == 2
