@@ -32,6 +32,7 @@ from deployments.running import OWNER, running_owner, simulator_url, state_file,
 from deployments.settings import PREFIX, ROOT, Settings
 from models.errors import MachineFailed, ParleyError, WrongSetting
 from store import schema
+from telemetry.logs import forget_old
 
 LEAST_FREE_BYTES = 1_000_000_000
 READY_LIMIT_S = 300.0
@@ -121,6 +122,7 @@ class Owner:
         self._home.mkdir(parents=True, exist_ok=True)
         (self._home / "secrets").mkdir(exist_ok=True, mode=0o700)
         self._settings.make_keys()
+        forget_old(self._home / "logs")
         _ = self._settings.keyring, self._settings.operator_token_text  # read once, so that a wrong one stops the start
         free = shutil.disk_usage(self._home).free
         if free < LEAST_FREE_BYTES:

@@ -6,8 +6,10 @@ up logging of its own before our code runs. One rule: nothing leaves a process a
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,6 +25,7 @@ _SETTING = "PARLEY_LOG_LEVEL"
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})
 _FILE_BYTES = 10 * 1024 * 1024
 _FILES_KEPT = 4
+KEPT = timedelta(days=14)  # of a process that has ended
 # These tell every request or reconnect at INFO; what matters of it is told by our own rooms.
 _CHATTY = ("httpx", "httpcore", "httpx2", "httpcore2", "pymilvus", "asyncio", "uvicorn.access")
 # These have handlers of their own, which write to Ray's files; they get the redaction as a filter.
@@ -61,6 +64,14 @@ def configure(
     _guard_foreign_handlers(clean)
     _let_structlog_follow()
     return handler
+
+
+def forget_old(folder: Path, kept: timedelta = KEPT) -> None:
+    """Remove log files that no process has written to for this long: each replica leaves one behind."""
+    oldest = time.time() - kept.total_seconds()
+    for file in folder.glob("*.jsonl*"):
+        if file.stat().st_mtime < oldest:
+            file.unlink(missing_ok=True)
 
 
 def parse_levels(text: str) -> dict[str, int]:

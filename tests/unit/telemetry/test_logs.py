@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import logging
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import structlog
 
 from models.errors import WrongSetting
 from security.redaction import pseudonym
-from telemetry.logs import RedactingFilter, configure, following, parse_levels
+from telemetry.logs import RedactingFilter, configure, following, forget_old, parse_levels
 
 CANARIES = ("34600111222", "my canary words", "wamid.HBgLMzQ2MDAxMTEyMjI", "EAAcanaryCanary12", "canary-app-secret")
 
@@ -152,3 +154,12 @@ def test_handlers_of_the_engine_are_guarded_too(page: Page) -> None:
         serve.removeHandler(engine_handler)
     assert "ValueError: call <number>" in written.getvalue()
     assert "34600111222" not in written.getvalue()
+
+
+def test_logs_that_nobody_writes_any_more_are_removed(tmp_path: Path) -> None:
+    for name, age_days in {"sender-1.jsonl": 15, "sender-1.jsonl.1": 15, "sender-2.jsonl": 13, "owner.log": 15}.items():
+        (tmp_path / name).write_text("{}")
+        at = time.time() - age_days * 86_400
+        os.utime(tmp_path / name, (at, at))
+    forget_old(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["owner.log", "sender-2.jsonl"]
