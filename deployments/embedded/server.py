@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +64,8 @@ def launch(
     finally:
         os.close(log_file)
     process = psutil.Process(child.pid)
+    with suppress(psutil.NoSuchProcess):  # it ended at once
+        process.rlimit(psutil.RLIMIT_CORE, (0, 0))  # its children's as well: memory holds keys and what people wrote
     child.returncode = 0  # psutil watches and reaps it; Popen's own handle would warn that its child outlives it
     return process
 

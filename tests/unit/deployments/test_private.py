@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import psutil
 import pytest
 
 from deployments.embedded.private import environment_without_secrets, private_folder, private_socket
@@ -29,6 +30,17 @@ def test_logs_of_servers_lie_where_nobody_else_can_enter(tmp_path: Path) -> None
     has_ended(child)
     assert is_private(log.parent)
     assert is_private(log)
+
+
+def test_what_is_launched_leaves_no_memory_on_the_disk_when_it_crashes(tmp_path: Path) -> None:
+    child = launch(
+        ["sleep", "60"], log=tmp_path / "logs" / "log", cwd=tmp_path, environment={"PATH": os.environ["PATH"]}
+    )
+    try:
+        assert child.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    finally:
+        child.kill()
+        child.wait(10)
 
 
 def test_embedded_servers_are_told_none_of_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
