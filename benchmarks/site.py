@@ -11,6 +11,17 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a scenario wants to find ready."""
+
+    applications: tuple[str, ...] = ()  # of serve.yaml; empty: all
+    tenants: int = 1
+    numbers: int = 4  # of all tenants together
+    passages: int = 0  # of all tenants together, at least
+    is_scripted: bool = False  # a model that costs nothing stands in the generative model's place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A running installation, and where to put what is made."""
 

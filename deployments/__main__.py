@@ -7,6 +7,7 @@ import typer
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines about pings would stand among ours
 
 from deployments.commands.accounts import numbers, tenants
+from deployments.commands.bench import bench
 from deployments.commands.check import demo_check
 from deployments.commands.dead import dead
 from deployments.commands.knowledge import knowledge
@@ -24,6 +25,7 @@ cli = typer.Typer(
 for command in (up, down, status, demo, say, migrate):
     cli.command()(command)
 cli.command("demo-check")(demo_check)
+cli.command("bench")(bench)
 cli.command("own", hidden=True)(own)
 cli.add_typer(tenants, name="tenants")
 cli.add_typer(numbers, name="numbers")

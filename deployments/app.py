@@ -13,6 +13,7 @@ from ray.serve import Application
 
 from deployments.settings import read_settings
 
+SCRIPTED = "scripted"  # the model that says the same to everybody, for benchmarks and tests of the road
 DRAIN_S = 40.0  # a turn's deadline, and the time to give back
 LIGHT: dict[str, Any] = {"ray_actor_options": {"num_cpus": 0.1}}
 HEALTH: dict[str, Any] = {"health_check_period_s": 5, "health_check_timeout_s": 10}
@@ -91,6 +92,10 @@ def llm(arguments: ModelArguments) -> Application:
     from deployments.replicas.extractive import ExtractiveReplica
 
     model = arguments.model or read_settings().model
+    if model == SCRIPTED:
+        from deployments.replicas.scripted import ScriptedReplica
+
+        return serve.deployment(ScriptedReplica, name="Generator", max_ongoing_requests=256, **LIGHT, **HEALTH).bind()
     if model is None:
         return serve.deployment(ExtractiveReplica, name="Generator", max_ongoing_requests=256, **LIGHT, **HEALTH).bind()
     return _generator(model, arguments)

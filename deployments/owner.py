@@ -12,7 +12,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,9 +46,15 @@ Say = Callable[[str], None]
 class Owner:
     """Starts, watches and ends one installation; its methods block."""
 
-    def __init__(self, settings: Settings, say: Say) -> None:
-        """Prepare; `say` takes one line for a person who waits."""
+    def __init__(self, settings: Settings, say: Say, *, applications: Collection[str] = ()) -> None:
+        """Prepare.
+
+        Args:
+            say: takes one line for a person who waits.
+            applications: those of serve.yaml to run; none named: all.
+        """
         self._settings = settings
+        self._only = applications
         self._say = say
         self._home = settings.root
         self._runs = RunFolder(self._home)
@@ -74,11 +80,7 @@ class Owner:
             self._timed("Ray", lambda: self._ray.start(self._environment))
             model.result()
             milvus.result()
-        self._ray.deploy(
-            for_one_machine(
-                read_manifest(), http_port=self._settings.http_port, model=absolute_model(self._settings.model)
-            )
-        )
+        self._ray.deploy(self._manifest())
         self._wait_until_ready()
         self._write_state()
 
@@ -202,6 +204,13 @@ class Owner:
             time.sleep(0.25)
         raise MachineFailed(f"The service was not ready after {limit_s:.0f} s; see {self._home / 'logs'}.")
 
+    def _manifest(self) -> dict[str, Any]:
+        settings = self._settings
+        config = for_one_machine(read_manifest(), http_port=settings.http_port, model=absolute_model(settings.model))
+        if self._only:
+            config["applications"] = [found for found in config["applications"] if found["name"] in self._only]
+        return config
+
     def _applications(self) -> dict[str, Any]:
         try:
             return self._ray.applications()
@@ -246,9 +255,9 @@ def is_taken(port: int) -> bool:
 
 
 @contextmanager
-def owning(settings: Settings, say: Say) -> Iterator[Owner]:
+def owning(settings: Settings, say: Say, *, applications: Collection[str] = ()) -> Iterator[Owner]:
     """Own an installation for the length of a block; whatever happens in it, everything is ended."""
-    owner = Owner(settings, say)
+    owner = Owner(settings, say, applications=applications)
     owner.claim()
     try:
         yield owner

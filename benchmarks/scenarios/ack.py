@@ -8,10 +8,10 @@ from benchmarks.baselines.running import bare
 from benchmarks.figures import Figure, by_leg, measured, pairs
 from benchmarks.load import run_load
 from benchmarks.plan import Leg, Plan
-from benchmarks.site import Outcome, Say, Site, Wishes
+from benchmarks.site import Needs, Outcome, Say, Site, Wishes
 from benchmarks.watching import watching
 
-NEEDS = ("edge", "operator")  # applications that have to run
+NEEDS = Needs(applications=("edge", "operator"))
 CONNECTIONS = 32
 SECONDS = 5.0
 WARM_UP_S = 3.0

@@ -1,0 +1,252 @@
+"""`bench`: starts a service of its own, measures one scenario against its targets, and ends everything again.
+
+One rule: it never touches the installation in PARLEY_HOME, and never anybody but the simulator: whatever the
+environment says of other servers is left out.
+"""
+
+import importlib
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import psutil
+import typer
+from rich.table import Table
+
+from deployments.commands.common import Open, fail, installation, out, run
+from deployments.embedded.processes import find, instance_of
+from deployments.running import simulator_url, state_of, uses_simulator
+from deployments.sample import introduce_numbers, wait_until_indexed
+from deployments.settings import PREFIX, ROOT, Settings, read_settings
+from models.conversation import Tenant
+from models.errors import ParleyError, WrongSetting
+from store.accounts import App
+
+if TYPE_CHECKING:  # what measures takes a second to import; other commands need none of it
+    from benchmarks.report import Report
+    from benchmarks.site import Needs, Outcome, Site, Wishes
+    from benchmarks.workload import Line
+
+_FOREIGN = (PREFIX, "RAY_", "HF_", "VLLM_")  # what a developer's shell may hold, and the service must not see
+
+
+class Scenario(StrEnum):
+    """What can be measured."""
+
+    ACK = "ack"
+    BATCH = "batch"
+
+
+def bench(
+    scenario: Annotated[Scenario, typer.Argument(help="ack: webhooks a second; batch: POSTs of 1,000 updates.")],
+    seconds: Annotated[float | None, typer.Option(min=1, help="Length of one stretch of load.")] = None,
+    seed: Annotated[int, typer.Option(help="Of bodies and arrivals: the same seed, the same load.")] = 7,
+    pairs: Annotated[int, typer.Option(min=1, help="How often ours and the baseline take turns.")] = 7,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Arrivals a second, where the scenario has them.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder for the figures; benchmarks/results if unset.")] = None,
+) -> None:
+    """Measure one scenario with a service of its own. Ends with 1 when a target is missed."""
+    from benchmarks import report
+    from benchmarks.site import Wishes
+
+    measuring = importlib.import_module(f"benchmarks.scenarios.{scenario}")
+    wishes = Wishes(seed=seed, seconds=seconds or measuring.SECONDS, pairs=pairs, rate=rate)
+    try:
+        with _house(measuring.NEEDS) as folder:
+            outcome = run(_measure(measuring, wishes, folder))
+    except ParleyError as error:
+        fail(error)
+    found = _judged(outcome, seed)
+    data, page = report.write(found, results or report.RESULTS)
+    _show(found, data, page)
+    if not found.is_met:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _house(needs: "Needs") -> Iterator[Path]:
+    """Run what a scenario needs, in a temporary home on free ports, for the length of a block."""
+    from deployments.owner import owning
+
+    _let_terms_interrupt()
+    home = Path(tempfile.mkdtemp(prefix="parley-bench-"))
+    try:
+        settings = _own_settings(home, is_scripted=needs.is_scripted)
+        _share_models(home)
+        with owning(settings, _say, applications=needs.applications) as owner:
+            owner.start()
+            yield home
+            _say("stopping …")
+    finally:
+        _forget(home)
+
+
+def _own_settings(home: Path, *, is_scripted: bool) -> Settings:
+    """Settings of this run alone, put where every process of it finds them.
+
+    Raises:
+        WrongSetting: the file .env names a server, and we would load it.
+    """
+    from deployments.ray_cluster import free_ports
+
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]
+    ports = zip(("HTTP", "DASHBOARD", "SIMULATOR"), free_ports(3), strict=True)
+    os.environ |= {f"{PREFIX}HOME": str(home), **{f"{PREFIX}{name}_PORT": str(port) for name, port in ports}}
+    if is_scripted:
+        os.environ[f"{PREFIX}MODEL"] = "scripted"
+    settings = read_settings()
+    if not uses_simulator(settings) or settings.database_url or settings.milvus_uri:
+        raise WrongSetting("The benchmark loads servers of its own only: take the addresses of servers out of .env.")
+    return settings
+
+
+def _share_models(home: Path) -> None:
+    """Use the models that the default home keeps, or leave them there: exporting one takes half a minute."""
+    shared = ROOT / ".parley" / "models"
+    shared.mkdir(parents=True, exist_ok=True)
+    (home / "models").symlink_to(shared)
+
+
+def _forget(home: Path) -> None:
+    """Remove the home, and the database where root has had to keep it elsewhere."""
+    data = home / "postgres"
+    if data.is_symlink():
+        shutil.rmtree(data.resolve().parent, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+async def _measure(measuring: Any, wishes: "Wishes", folder: Path) -> "Outcome":
+    async with installation() as opened:
+        site = await _site(opened, measuring.NEEDS, folder)
+        outcome: Outcome = await measuring.run(site, wishes, _say)
+    return outcome
+
+
+async def _site(opened: Open, needs: "Needs", folder: Path) -> "Site":
+    from benchmarks.site import Site
+
+    settings = opened.settings
+    tenants = [await opened.accounts.add_tenant(f"bench-{at}", f"Bench {at}", ["en"]) for at in range(needs.tenants)]
+    # One app signs for all numbers, so that one batch may speak of any.
+    app = App(name="bench", secrets=(secrets.token_hex(16).encode(),), verify_token=secrets.token_urlsafe(16))
+    lines = [await _add_number(opened, tenants[at % len(tenants)], at, app) for at in range(needs.numbers)]
+    async with opened.simulator() as simulator:
+        await introduce_numbers(opened.accounts, simulator, opened.callback_url)
+    state = state_of(settings.root) or {}
+    return Site(
+        folder=folder,
+        webhook_url=opened.callback_url,
+        simulator_url=simulator_url(settings),
+        operator_url=f"http://127.0.0.1:{settings.http_port}",
+        operator_token=settings.operator_token_text,
+        database_url=state["environment"][f"{PREFIX}DATABASE_URL"],
+        lines=tuple(lines),
+        tenants=len(tenants),
+        passages=await _add_knowledge(opened, tenants, needs.passages),
+        processes=_Replicas(settings.root).pids,
+    )
+
+
+async def _add_number(opened: Open, tenant: Tenant, at: int, app: App) -> "Line":
+    from benchmarks.workload import Line
+
+    line = Line(
+        phone_number_id=f"7000000000{at:05d}",
+        digits=f"1555020{at:04d}",
+        waba_id=f"waba-{tenant.slug}",
+        app_secret=app.secrets[0].decode(),
+    )
+    await opened.accounts.add_number(
+        tenant_id=tenant.id,
+        phone_number_id=line.phone_number_id,
+        display_phone_number=f"+{line.digits}",
+        portfolio=f"portfolio-{tenant.slug}",
+        app=app,
+        access_token=f"bench-{secrets.token_urlsafe(32)}",
+    )
+    return line
+
+
+async def _add_knowledge(opened: Open, tenants: Sequence[Tenant], passages: int) -> int:
+    """Let the service read documents until it holds so many passages; gives how many there are."""
+    from benchmarks.corpus import documents
+
+    found = 0
+    for tenant in tenants if passages else ():
+        for name, content in documents(tenant.slug, passages // len(tenants)):
+            await opened.documents.add(tenant.id, name, content)
+        records = await wait_until_indexed(opened.documents, tenant, _say)
+        found += sum(record.passage_count for record in records)
+    return found
+
+
+class _Replicas:
+    """The processes of deployments, looked up once: looking through all processes costs more than what is measured."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._known: dict[str, list[int]] = {}
+
+    def pids(self, deployment: str) -> list[int]:
+        """Give the pids of a deployment's replicas, by the title that Ray gives them."""
+        if not self._known.get(deployment):
+            titles = {process.pid: _title(process) for process in find(instance_of(self._home))}
+            self._known[deployment] = [pid for pid, title in titles.items() if f":{deployment}" in title]
+        return self._known[deployment]
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _judged(outcome: "Outcome", seed: int) -> "Report":
+    from benchmarks.machine import commit, machine, versions
+    from benchmarks.report import Report
+    from benchmarks.targets import judge, read_targets
+
+    return Report(
+        outcome=outcome,
+        verdicts=judge(read_targets(outcome.scenario), outcome.figures),
+        seed=seed,
+        commit=commit(),
+        machine=machine(),
+        versions=versions(),
+        at=datetime.now(UTC),
+    )
+
+
+def _show(found: "Report", data: Path, page: Path) -> None:
+    from benchmarks.report import rows
+
+    table = Table("figure", "measured", "target", "", box=None, padding=(0, 2))
+    for row in rows(found):
+        table.add_row(*row, style="red" if row[-1] == "MISSED" else None)
+    out.print()
+    out.print(table)
+    out.print(f"\nwritten: {data} and {page.name}", markup=False)
+
+
+def _let_terms_interrupt() -> None:
+    """End on SIGTERM and a closed terminal as on Ctrl-C: everything that was started is ended."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False)
