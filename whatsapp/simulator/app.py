@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from whatsapp.simulator.control import ControlApi
 from whatsapp.simulator.exchange import Exchange
 from whatsapp.simulator.graph import GraphApi
+from whatsapp.simulator.hanging_up import remember_transport
 from whatsapp.simulator.options import SimulatorOptions
 from whatsapp.simulator.samples import sample_image, sample_voice
 
@@ -30,6 +31,15 @@ _PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+
+
+class _Simulator(Starlette):
+    """Keeps each request's connection within reach, since some faults close it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            remember_transport(scope, send)
+        await super().__call__(scope, receive, send)
 
 
 class _PageFiles(StaticFiles):
@@ -66,7 +76,7 @@ def create_app(options: SimulatorOptions | None = None) -> Starlette:
         finally:
             await exchange.close()
 
-    app = Starlette(
+    app = _Simulator(
         lifespan=lifespan,
         routes=[
             Route("/", _page),

@@ -1,51 +1,18 @@
 """A small typed client of the simulator's control API, for the command line, the tests and the benchmarks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
 
-from models.errors import MachineFailed, TheyErred
+from whatsapp.simulator.client_trials import TrialCalls
+from whatsapp.simulator.client_values import ChatMessage, SimulatedUser, SimulatorRefused, SimulatorUnreachable
 from whatsapp.simulator.samples import sample_image, sample_voice
 
-
-class SimulatorRefused(TheyErred):
-    """The simulator said no; the message is its reason."""
+__all__ = ["ChatMessage", "SimulatedUser", "SimulatorClient", "SimulatorRefused", "SimulatorUnreachable"]
 
 
-class SimulatorUnreachable(MachineFailed):
-    """No simulator answers at this address, or not in time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulatedUser:
-    """A person in the simulator."""
-
-    id: str
-    name: str
-    phone: str | None  # digits without "+"; None where the business sees a business-scoped id only
-    username: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatMessage:
-    """One message of a conversation, as its user sees it."""
-
-    seq: int  # grows in the order shown; good as `after`
-    wamid: str
-    by: str  # "user" or "business"
-    kind: str  # Meta's `type`
-    text: str  # body, caption or title of the choice; empty where there is none
-    content: Mapping[str, Any]  # Meta's object of that type
-    reply_to: str | None  # wamid of the quoted message
-    status: str  # accepted, sent, delivered, read, played or failed
-    times: Mapping[str, float] = field(default_factory=dict)  # step -> unix seconds
-    reactions: Mapping[str, str] = field(default_factory=dict)  # "user" or "business" -> emoji
-
-
-class SimulatorClient:
+class SimulatorClient(TrialCalls):
     """One connection to one simulator; use it as an async context manager.
 
     Users are named by id or phone, numbers by phone_number_id. All methods raise SimulatorRefused and

@@ -14,8 +14,17 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from models.errors import TheyErred
+from whatsapp.simulator.control_input import (
+    ControlRefused,
+    read_country,
+    read_digits,
+    read_posted,
+    read_seconds,
+    read_text,
+)
+from whatsapp.simulator.control_trials import TrialApi
 from whatsapp.simulator.exchange import Exchange
-from whatsapp.simulator.http_shapes import MalformedBody, bearer_token, read_json
+from whatsapp.simulator.http_shapes import MalformedBody, bearer_token
 from whatsapp.simulator.ledger import LedgerEntry
 from whatsapp.simulator.media import WEBHOOK_LIFE_S, MediaFile
 from whatsapp.simulator.options import SimulatorOptions
@@ -27,7 +36,6 @@ from whatsapp.simulator.views import entry_view
 Json = dict[str, Any]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_LONGEST_WAIT_S = 120.0
 _HEARTBEAT_S = 15.0
 _NUMBER_FIELDS = (
     "phone_number_id",
@@ -39,14 +47,6 @@ _NUMBER_FIELDS = (
     "verify_token",
     "callback_url",
 )
-
-
-class ControlRefused(TheyErred):
-    """An answer of the control API other than 200."""
-
-    def __init__(self, http_status: int, message: str) -> None:
-        super().__init__(message)
-        self.http_status = http_status
 
 
 class ControlApi:
@@ -70,6 +70,7 @@ class ControlApi:
             ("POST", "/simulator/receipts", self._acknowledge),
             ("GET", "/simulator/conversations/{user}/{number}", self._conversation),
             ("GET", "/simulator/events", self._events),
+            *TrialApi(self._exchange).table(),
         ]
         return [Route(path, self._guard(endpoint), methods=[method]) for method, path, endpoint in table]
 
@@ -103,7 +104,7 @@ class ControlApi:
 
     async def _add_number(self, request: Request) -> Response:
         body = await read_posted(request)
-        fields = {name: _text(body, name) for name in _NUMBER_FIELDS}
+        fields = {name: read_text(body, name) for name in _NUMBER_FIELDS}
         number = BusinessNumber(
             **fields,
             portfolio_id=str(body.get("portfolio_id") or fields["waba_id"]),
@@ -120,11 +121,11 @@ class ControlApi:
         body = await read_posted(request)
         phone = body.get("phone")
         user = self._exchange.roster.add_user(
-            _text(body, "name")[:60],
-            phone=None if phone is None else _digits(str(phone)),
+            read_text(body, "name")[:60],
+            phone=None if phone is None else read_digits(str(phone)),
             with_phone=bool(body.get("with_phone", True)),
             username=str(body["username"])[:60] if body.get("username") else None,
-            country=_country(body),
+            country=read_country(body),
         )
         self._exchange.events.publish("user", user.public())
         return JSONResponse(user.public(), 201)
@@ -160,20 +161,20 @@ class ControlApi:
     async def _say(self, request: Request) -> Response:
         """One message of a user; with ?wait_reply_s= the answer carries the business's replies too."""
         body = await read_posted(request)
-        user, number = self._user(_text(body, "from")), self._number(_text(body, "to"))
+        user, number = self._user(read_text(body, "from")), self._number(read_text(body, "to"))
         kind = str(body.get("type", "text"))
         content: Json
         reply_to = self._reply_to(body)
         if kind == "press":
-            reply_to = _text(body, "message_id")
-            kind, content = choice_content(self._exchange.ledger, reply_to, _text(body, "choice_id"))
+            reply_to = read_text(body, "message_id")
+            kind, content = choice_content(self._exchange.ledger, reply_to, read_text(body, "choice_id"))
         elif kind in MEDIA_KINDS:
             content = self._media(request, kind, body, number)
         else:
             content = plain_content(kind, body.get(kind))
         entry = self._exchange.say(user, number, kind, content, reply_to)
         answer: Json = {"wamid": entry.wamid, "seq": entry.seq}
-        wait_s = _seconds(request, "wait_reply_s")
+        wait_s = read_seconds(request, "wait_reply_s")
         if wait_s:
             answer["replies"] = await self._replies(user, number, entry.seq, wait_s)
         return JSONResponse(answer, 201)
@@ -198,7 +199,7 @@ class ControlApi:
     async def _acknowledge(self, request: Request) -> Response:
         """The user has read (or played) a message of the business."""
         body = await read_posted(request)
-        entry = self._exchange.ledger.find(_text(body, "wamid"))
+        entry = self._exchange.ledger.find(read_text(body, "wamid"))
         state = body.get("state", "read")
         if entry is None or entry.by != "business" or not entry.seq or state not in ("read", "played"):
             raise ControlRefused(422, "no such message of a business, or no such state")
@@ -212,7 +213,7 @@ class ControlApi:
         user = self._user(request.path_params["user"])
         number = self._number(request.path_params["number"])
         after = self._seq(request.query_params.get("after"))
-        wait_s = _seconds(request, "wait_s")
+        wait_s = read_seconds(request, "wait_s")
         if wait_s:
             await self._exchange.ledger.wait_for_business(user.id, number.phone_number_id, after, wait_s)
         entries = self._exchange.ledger.after(user.id, number.phone_number_id, after)
@@ -278,39 +279,3 @@ class ControlApi:
 
 def _refusal(http_status: int, message: str) -> Response:
     return JSONResponse({"error": message}, http_status)
-
-
-async def read_posted(request: Request) -> Json:
-    """The JSON of a POST; other content types are refused, so that no foreign web page can post here unasked."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise ControlRefused(415, "the Content-Type must be application/json")
-    return await read_json(request)
-
-
-def _text(body: Json, name: str) -> str:
-    value = body.get(name)
-    if not isinstance(value, str) or not value.strip() or len(value) > 2_000:
-        raise ControlRefused(422, f"'{name}' must be a text")
-    return value
-
-
-def _digits(phone: str) -> str:
-    digits = "".join(character for character in phone if character.isdigit())
-    if not 7 <= len(digits) <= 15:
-        raise ControlRefused(422, "'phone' must be a phone number with its country code")
-    return digits
-
-
-def _country(body: Json) -> str:
-    country = str(body.get("country", "US")).upper()
-    if len(country) != 2 or not country.isascii() or not country.isalpha():
-        raise ControlRefused(422, "'country' must be two letters")
-    return country
-
-
-def _seconds(request: Request, name: str) -> float:
-    try:
-        seconds = float(request.query_params.get(name, "0"))
-    except ValueError:
-        raise ControlRefused(422, f"'{name}' must be a number of seconds") from None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S) if seconds == seconds else 0.0  # not NaN

@@ -1,28 +1,39 @@
 """The exchange between users and businesses: a message of one side is kept, shown and told to the other.
 
-The Graph API, the control API and the page all act through this one class; faults and rate limits belong here.
+The Graph API, the control API and the page all act through this one class.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+from whatsapp.simulator.batching import Note
+from whatsapp.simulator.clock import Clock
 from whatsapp.simulator.events import EventHub
-from whatsapp.simulator.graph_errors import GraphError, bad_parameter, bad_value, later_error
+from whatsapp.simulator.fate import Chance
+from whatsapp.simulator.graph_errors import bad_parameter, bad_value, later_error, window_closed
+from whatsapp.simulator.journal import Journal
+from whatsapp.simulator.knobs import Faults, Limits
 from whatsapp.simulator.ledger import LADDER, Ledger, LedgerEntry
+from whatsapp.simulator.limits import LimitKeeper
 from whatsapp.simulator.media import UPLOAD_LIFE_S, MediaFile, MediaShelf, fits_kind
 from whatsapp.simulator.media_fetch import fetch_link
+from whatsapp.simulator.oddities import ODDITIES, odd_body
 from whatsapp.simulator.options import ReadReceipts, SimulatorOptions
 from whatsapp.simulator.outbound_rules import MEDIA_KINDS, Outbound
 from whatsapp.simulator.postman import Postman
+from whatsapp.simulator.recipients import address, contact, find_recipient, recipient_ids
 from whatsapp.simulator.roster import BusinessNumber, Roster, User
-from whatsapp.simulator.views import entry_view
+from whatsapp.simulator.views import entry_view, readable_text
 from whatsapp.simulator.wamid import make_wamid
-from whatsapp.simulator.webhook_bodies import message_body, status_body
+from whatsapp.simulator.webhook_bodies import message_body, preference_body, status_body
 
 Json = dict[str, Any]
 
 WINDOW_S = 24 * 3600.0  # Meta: free-form messages only this long after the user's last message
 TYPING_S = 25.0  # Meta, "Typing indicators": gone on reply or after 25 seconds
+_EARLY_STATUS_S = 2.0  # the longest that an answer is held back for its own status
 
 
 class Exchange:
@@ -34,10 +45,21 @@ class Exchange:
         self.ledger = Ledger(conversation_messages=options.conversation_messages, total_messages=options.total_messages)
         self.shelf = MediaShelf(capacity_bytes=options.media_bytes)
         self.events = EventHub()
-        self.postman = Postman(options)
+        self.clock = Clock(options.clock)
+        self.chance = Chance()
+        self.chance.set_faults(options.faults, self.now())
+        self.limits = options.limits
+        self._keeper = LimitKeeper(options.limits)
+        self.journal = Journal(capacity=options.journal_messages)
+        self.postman = Postman(options, self.chance, self.now)
         self._fetch_slots = asyncio.Semaphore(8)
         self._fetches: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._at_close: list[Callable[[], Awaitable[None]]] = []
+
+    def at_close(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Stop something more when this closes."""
+        self._at_close.append(work)
 
     async def start(self) -> None:
         """Open the outgoing connections."""
@@ -47,6 +69,8 @@ class Exchange:
         """Stop all that is under way; safe twice."""
         self._is_closed = True
         self.events.close()
+        for work in self._at_close:
+            await work()
         for task in self._fetches:
             task.cancel()
         await asyncio.gather(*self._fetches, return_exceptions=True)
@@ -66,31 +90,83 @@ class Exchange:
 
     def now(self) -> float:
         """Unix seconds by the simulator's clock."""
-        return self.options.clock()
+        return self.clock.now()
+
+    def set_limits(self, limits: Limits) -> None:
+        """Enforce these from now on, with full buckets."""
+        self.limits = limits
+        self._keeper.set_limits(limits)
+
+    def set_faults(self, faults: Faults) -> None:
+        """Misbehave like this from now on, from the seed's beginning."""
+        self.chance.set_faults(faults, self.now())
+
+    def progress(self) -> Json:
+        """Counts that cost next to nothing to ask for."""
+        refused = {str(code): count for code, count in self._keeper.refused.items()}
+        webhooks = self.postman.counts
+        return {**self.journal.progress(), "refused": refused, "faults": self.chance.counts(), "webhooks": webhooks}
 
     # -- what users do ---------------------------------------------------------------------------------------------
 
     def say(self, user: User, number: BusinessNumber, kind: str, content: Json, reply_to: str | None) -> LedgerEntry:
         """A user does something in a chat: keep it, show it, send the webhook."""
-        address = user.phone or user.business_scoped_id(number.portfolio_id)
+        now = self.now()
         entry = LedgerEntry(
-            wamid=make_wamid(address, by_user=True),
+            wamid=make_wamid(user.phone or user.business_scoped_id(number.portfolio_id), by_user=True),
             user_id=user.id,
             phone_number_id=number.phone_number_id,
             by="user",
             kind=kind,
             content=content,
             reply_to=reply_to,
-            times={"accepted": self.now()},
+            times={"accepted": now, "sent": now},
         )
-        entry.times["sent"] = entry.times["accepted"]
         self.ledger.record(entry)
-        self.ledger.conversation(user.id, number.phone_number_id).last_user_at = self.now()
+        self.ledger.conversation(user.id, number.phone_number_id).last_user_at = now
+        self.journal.write(entry.wamid, (user.id, number.phone_number_id), kind, readable_text(entry), now)
+        self._keeper.receive(number.phone_number_id, now)
         self._show(entry)
         self.postman.post(
-            number.phone_number_id, user.id, message_body(number, user, entry), lambda: self._climb(entry, "delivered")
+            number.phone_number_id,
+            user.id,
+            message_body(number, user, entry),
+            lambda: self._taken(entry),
+            on_posted=lambda: self.journal.post(entry.wamid, self.now()),
         )
+        if self.chance.happens("unknown", self.chance.faults.webhook.unknown_share):
+            odd = odd_body(self.chance.index("unknown kind", ODDITIES), number, user, now)
+            self.postman.post(number.phone_number_id, user.id, odd)
         return entry
+
+    def _taken(self, entry: LedgerEntry) -> None:
+        self.journal.accept(entry.wamid, self.now())
+        self._climb(entry, "delivered")
+
+    def move(self, user: User, *, with_phone: bool) -> User:
+        """A user changes their number; each business they know is told by a `system` message. Gives them anew."""
+        moved = self.roster.move(user, with_phone=with_phone)
+        for number in self._numbers_of(user):
+            content: Json = {
+                "type": "user_changed_number" if moved.phone else "user_changed_user_id",
+                "body": f"{user.name} changed their number",
+                "user_id": moved.business_scoped_id(number.portfolio_id),
+                "previous_user_id": user.business_scoped_id(number.portfolio_id),
+            }
+            self.say(user, number, "system", content | ({"wa_id": moved.phone} if moved.phone else {}), None)
+        return moved
+
+    def set_standing(self, user: User, *, is_blocking: bool, is_opted_out: bool) -> User:
+        """A user blocks the businesses, or stops marketing; the latter is told to those they know."""
+        changed = self.roster.set_standing(user, is_blocking=is_blocking, is_opted_out=is_opted_out)
+        for number in self._numbers_of(user) if user.is_opted_out != is_opted_out else ():
+            body = preference_body(number, changed, wants_marketing=not is_opted_out, now=self.now())
+            self.postman.post(number.phone_number_id, user.id, body)
+        return changed
+
+    def _numbers_of(self, user: User) -> list[BusinessNumber]:
+        found = (self.roster.number(known) for known in self.ledger.numbers_of(user.id))
+        return [number for number in found if number is not None]
 
     def acknowledge(self, entry: LedgerEntry, state: str) -> None:
         """A user has seen (or played) this message of the business: blue ticks, and the status webhook.
@@ -116,10 +192,12 @@ class Exchange:
         Raises:
             GraphError: the message was not taken.
         """
-        user = self._recipient(number, outbound)
+        now = self.now()
+        user = find_recipient(self.roster, number, outbound)
         self._check_media(number, outbound)
+        reached = address(number, outbound, user)
         entry = LedgerEntry(
-            wamid=make_wamid(self._address(number, outbound, user), by_user=False),
+            wamid=make_wamid(reached, by_user=False),
             user_id=user.id if user else "",
             phone_number_id=number.phone_number_id,
             by="business",
@@ -127,20 +205,44 @@ class Exchange:
             content=outbound.content,
             reply_to=outbound.reply_to,
             callback_data=outbound.callback_data,
-            times={"accepted": self.now()},
+            times={"accepted": now},
         )
-        self.ledger.record(entry)
-        recipient = self._recipient_ids(number, outbound, user)
         failure = self._failure(entry, user)
+        if failure == 131047 and self.limits.window_error == "answer":
+            raise window_closed()
+        self._keeper.admit(number.phone_number_id, entry.user_id or reached, now)
+        self.ledger.record(entry)
+        self.journal.tell(
+            entry.wamid,
+            (entry.user_id, number.phone_number_id),
+            entry.kind,
+            entry.content,
+            attempt=entry.callback_data,
+            quoted=entry.reply_to,
+            now=now,
+        )
+        self._send_on(entry, failure, recipient_ids(number, outbound, user))
+        return entry, contact(number, outbound, user)
+
+    def _send_on(self, entry: LedgerEntry, failure: int | None, recipient: Json) -> None:
+        """Let time pass until it is sent and delivered, or fails."""
         loop = asyncio.get_running_loop()
+        later_s = self.chance.within("sent jitter", self.chance.faults.graph.sent_jitter_s)
         if failure is not None:
-            loop.call_later(self.options.sent_after_s, self._fail, entry, failure, recipient)
+            loop.call_later(later_s + self.options.sent_after_s, self._fail, entry, failure, recipient)
         elif entry.kind in MEDIA_KINDS:
             self._spawn_fetch(entry)
         else:
-            loop.call_later(self.options.sent_after_s, self._report, entry, "sent")
-            loop.call_later(self.options.delivered_after_s, self._deliver, entry)
-        return entry, self._contact(number, outbound, user)
+            loop.call_later(later_s + self.options.sent_after_s, self._report, entry, "sent")
+            loop.call_later(later_s + self.options.delivered_after_s, self._deliver, entry)
+
+    async def report_early(self, entry: LedgerEntry) -> None:
+        """Report `sent`, and return once the callback has acknowledged it; where it does not, after two seconds."""
+        taken = asyncio.Event()
+        entry.times["sent"] = self.now()
+        self._post_status(entry, "sent", None, taken.set)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(taken.wait(), _EARLY_STATUS_S)
 
     def mark_read(self, number: BusinessNumber, wamid: str, *, typing: bool) -> None:
         """A business has read up to this message, and may be typing.
@@ -168,6 +270,7 @@ class Exchange:
         self.ledger.conversation(entry.user_id, entry.phone_number_id).typing_until = 0.0
         if "delivered" not in entry.times:
             entry.times["delivered"] = self.now()
+        self.journal.deliver(entry.wamid, self.now())
         self._show(entry)
         self._send_status(entry, "delivered")
         if self.options.read_receipts is ReadReceipts.ALWAYS:
@@ -194,14 +297,31 @@ class Exchange:
         self._send_status(entry, "failed", recipient)
 
     def _send_status(self, entry: LedgerEntry, state: str, recipient: Json | None = None) -> None:
+        faults = self.chance.faults.webhook
+        if self.chance.happens("status missing", faults.status_missing_share):
+            return
+        if self.chance.happens("status late", faults.status_late_share):
+            asyncio.get_running_loop().call_later(
+                faults.status_late_s, self._post_status, entry, state, recipient, None
+            )
+            return
+        self._post_status(entry, state, recipient, None)
+
+    def _post_status(self, entry: LedgerEntry, state: str, recipient: Json | None, on_taken: Note | None) -> None:
         number, user = self.roster.number(entry.phone_number_id), self.roster.user(entry.user_id)
-        if number is None:
+        if number is None or self._is_closed:
             return
         if recipient is None and user is not None:
             recipient = {"recipient_user_id": user.business_scoped_id(number.portfolio_id)}
             recipient |= {"recipient_id": user.phone} if user.phone else {}
-        lane = entry.user_id or entry.wamid
-        self.postman.post(number.phone_number_id, lane, status_body(number, user, entry, state, recipient or {}))
+        body = status_body(number, user, entry, state, recipient or {})
+
+        def taken() -> None:
+            self.journal.take_status(entry.wamid, self.now())
+            if on_taken is not None:
+                on_taken()
+
+        self.postman.post(number.phone_number_id, entry.user_id or entry.wamid, body, taken)
 
     def _show(self, entry: LedgerEntry) -> None:
         self.ledger.show(entry)
@@ -222,21 +342,7 @@ class Exchange:
     def _tell(self, entry: LedgerEntry, name: str, body: Json) -> None:
         self.events.publish(name, {"user": entry.user_id, "number": entry.phone_number_id, **body})
 
-    # -- who, and whether ------------------------------------------------------------------------------------------
-
-    def _recipient(self, number: BusinessNumber, outbound: Outbound) -> User | None:
-        if outbound.to is None:
-            return self.roster.user_by_scoped_id(number.portfolio_id, outbound.recipient or "")
-        digits = "".join(c for c in outbound.to if c.isdigit())
-        if not 7 <= len(digits) <= 15 or not set(outbound.to) <= set("+0123456789 ()-."):
-            raise bad_value("Parameter 'to' is not a valid phone number.")
-        if digits == number.digits:
-            raise GraphError(131021, "(#131021) Recipient cannot be sender", "Sender and recipient are the same.")
-        user = self.roster.user(digits)
-        if user is None and number.is_test_number:
-            details = "Recipient phone number not in allowed list: Add recipient phone number to recipient list."
-            raise GraphError(131030, "(#131030) Recipient phone number not in allowed list", details)
-        return user
+    # -- whether it can be had ----------------------------------------------------------------------------------------
 
     def _check_media(self, number: BusinessNumber, outbound: Outbound) -> None:
         if outbound.kind not in MEDIA_KINDS or "id" not in outbound.content:
@@ -249,32 +355,15 @@ class Exchange:
 
     def _failure(self, entry: LedgerEntry, user: User | None) -> int | None:
         """The code with which Meta would report this message as failed, after taking it."""
-        if user is None:
+        if user is None or user.is_blocking:
             return 131026
+        if user.is_opted_out and entry.kind == "template":
+            return 131050
         if entry.kind == "reaction" and self.ledger.find(entry.content["message_id"]) is None:
             return 131009
         last_user_at = self.ledger.conversation(user.id, entry.phone_number_id).last_user_at
         is_open = last_user_at is not None and self.now() - last_user_at < WINDOW_S
         return None if is_open or entry.kind == "template" else 131047
-
-    @staticmethod
-    def _address(number: BusinessNumber, outbound: Outbound, user: User | None) -> str:
-        if user is not None:
-            return user.phone or user.business_scoped_id(number.portfolio_id)
-        return "".join(c for c in outbound.to or "" if c.isdigit()) or outbound.recipient or ""
-
-    @staticmethod
-    def _contact(number: BusinessNumber, outbound: Outbound, user: User | None) -> Json:
-        """`wa_id` only where a phone was given, `user_id` only where a business-scoped id was."""
-        if outbound.to is not None:
-            return {"input": outbound.to, "wa_id": Exchange._address(number, outbound, user)}
-        return {"input": outbound.recipient, "user_id": outbound.recipient}
-
-    @staticmethod
-    def _recipient_ids(number: BusinessNumber, outbound: Outbound, user: User | None) -> Json:
-        if outbound.to is not None:
-            return {"recipient_id": Exchange._address(number, outbound, user)}
-        return {"recipient_user_id": outbound.recipient}
 
     # -- files -----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 Source: Meta, Cloud API: "Send messages", "Mark messages as read", "Typing indicators", "Media".
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -13,7 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from whatsapp.simulator.exchange import Exchange
+from whatsapp.simulator.fate import Fate
 from whatsapp.simulator.graph_errors import GraphError, bad_parameter, bad_token, missing, no_such_object, no_token
+from whatsapp.simulator.hanging_up import HangUp
 from whatsapp.simulator.http_shapes import MalformedBody, bearer_token, read_json
 from whatsapp.simulator.media import UPLOAD_LIFE_S, MediaFile, check_upload
 from whatsapp.simulator.outbound_rules import check_outbound, check_product
@@ -63,13 +66,40 @@ class GraphApi:
     async def _messages(self, request: Request) -> Response:
         number = self._number(request)
         body = await read_json(request)
+        chance = self._exchange.chance
+        fate = chance.fate(number.phone_number_id, self._exchange.now())
+        if fate is Fate.REFUSED:
+            return HangUp()
+        if not fate.takes:
+            await asyncio.sleep(chance.latency_s())
+            raise chance.error(fate)
         if "status" in body:
-            return self._mark_read(number, body)
+            response = self._mark_read(number, body)
+            return await self._told(request, fate, response, None)
         entry, contact = self._exchange.accept(number, check_outbound(body))
+        if chance.happens("status early", chance.faults.webhook.status_early_share):
+            await self._exchange.report_early(entry)
         message: dict[str, Any] = {"id": entry.wamid}
         if entry.kind == "template":
             message["message_status"] = "accepted"
-        return JSONResponse({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]})
+        response = JSONResponse({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]})
+        return await self._told(request, fate, response, entry.wamid)
+
+    async def _told(self, request: Request, fate: Fate, response: Response, wamid: str | None) -> Response:
+        """What the caller learns of what was taken, and when; noted in the journal."""
+        journal, latency_s = self._exchange.journal, self._exchange.chance.latency_s()
+        is_gone = False
+        if latency_s:
+            await asyncio.sleep(latency_s)
+            is_gone = await request.is_disconnected()
+        if fate is Fate.TAKEN_ERROR:
+            journal.answer(wamid or "", "error")
+            raise self._exchange.chance.error(fate)
+        if fate is Fate.LOST_ANSWER or is_gone:
+            journal.answer(wamid or "", "lost")
+            return HangUp()
+        journal.answer(wamid or "", "clean")
+        return response
 
     def _mark_read(self, number: BusinessNumber, body: dict[str, Any]) -> Response:
         check_product(body)

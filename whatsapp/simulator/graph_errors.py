@@ -66,6 +66,30 @@ def no_token() -> GraphError:
     return GraphError(104, "An access token is required to request this resource.", http_status=401)
 
 
+def number_limit_hit() -> GraphError:
+    """Code 130429: too many messages of one number."""
+    details = (
+        "Message failed to send because there were too many messages sent from this phone number in a short period "
+        "of time."
+    )
+    return GraphError(130429, "(#130429) Rate limit hit", details)
+
+
+def pair_limit_hit() -> GraphError:
+    """Code 131056: too many messages of one number to one user."""
+    details = (
+        "Message failed to send because there were too many messages sent from this phone number to the same phone "
+        "number in a short period of time."
+    )
+    return GraphError(131056, "(#131056) (Business Account, Consumer Account) pair rate limit hit", details)
+
+
+def window_closed() -> GraphError:
+    """Code 131047 as an answer: nothing but a template may go out."""
+    title, details = _LATER[131047]
+    return GraphError(131047, f"(#131047) {title}", details)
+
+
 def no_such_object(method: str, object_id: str) -> GraphError:
     """Code 100, subcode 33: the id does not exist, or this token may not see it."""
     return GraphError(
@@ -84,6 +108,11 @@ _LATER = {  # codes that arrive in a status, never in the answer: title and deta
     131047: (
         "Re-engagement message",
         "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
+    ),
+    131050: (
+        "User opted out",
+        "Unable to deliver the message. This recipient has chosen to stop receiving marketing messages on WhatsApp "
+        "from your business.",
     ),
     131053: ("Media upload error", "The media file could not be fetched or is not of a supported kind."),
 }

@@ -58,6 +58,10 @@ class Ledger:
         """The conversation of a user with a number; made on first use."""
         return self._conversations.setdefault((user_id, phone_number_id), Conversation())
 
+    def numbers_of(self, user_id: str) -> list[str]:
+        """The phone_number_ids to which this user has written or been written."""
+        return [number for known, number in self._conversations if known == user_id]
+
     def find(self, wamid: str) -> LedgerEntry | None:
         """The message with this id, if it is still kept."""
         return self._by_wamid.get(wamid)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from whatsapp.simulator.knobs import Faults, Limits
+
 
 class ReadReceipts(StrEnum):
     """When the business learns that its message was read."""
@@ -23,18 +25,21 @@ class SimulatorOptions:
     public_url: str | None = None  # own address, told in media webhooks; None leaves `url` out of them
     read_receipts: ReadReceipts = ReadReceipts.PAGE
     clock: Callable[[], float] = time.time  # unix seconds
+    limits: Limits = field(default_factory=Limits)  # at the start; the control API changes them
+    faults: Faults = field(default_factory=Faults)
 
     sent_after_s: float = 0.02  # from the Graph call to the status `sent`
     delivered_after_s: float = 0.08  # from the Graph call to the status `delivered` and the bubble on the page
     webhook_timeout_s: float = 10.0
-    webhook_concurrency: int = 32
-    webhook_pending: int = 50_000  # webhooks waiting for a 200; what exceeds it is dropped and counted
+    webhook_concurrency: int = 64
+    webhook_pending: int = 200_000  # webhooks waiting for a 200; what exceeds it is dropped and counted
     first_retry_s: float = 1.0  # doubles with every failure
     longest_retry_s: float = 30.0  # Meta waits for hours; a person at the page does not
     give_up_after_s: float = 7 * 24 * 3600.0  # Meta: webhooks overview, "up to 7 days"
 
     conversation_messages: int = 500
     total_messages: int = 50_000
+    journal_messages: int = 250_000  # of each side; what exceeds it is counted, and the verdict is not whole
     users: int = 50_000
     numbers: int = 1_000
     media_bytes: int = 256 * 1024 * 1024  # all files together, oldest dropped

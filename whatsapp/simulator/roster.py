@@ -1,9 +1,10 @@
 """Who takes part: the businesses' numbers and the people who hold the phones. All invented."""
 
 import hashlib
+import random
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.errors import TheyErred
 
@@ -52,13 +53,17 @@ class User:
     phone: str | None  # digits of E.164 without "+"
     username: str | None
     country: str  # ISO 3166, the prefix of business-scoped ids
+    moves: int = 0  # how often they changed their number
+    is_blocking: bool = False  # them the business: nothing arrives (131026)
+    is_opted_out: bool = False  # of marketing: templates do not arrive (131050)
 
     def business_scoped_id(self, portfolio_id: str) -> str:
-        """The id by which one portfolio knows this person; the same person has another in the next portfolio.
+        """The id by which one portfolio knows this person: another in the next portfolio, and after a number change.
 
         Source: Meta, "Business-scoped user IDs": country, a dot, up to 128 letters and digits.
         """
-        digest = hashlib.sha256(f"{portfolio_id}/{self.id}".encode()).digest()
+        known_as = f"{portfolio_id}/{self.id}" + (f"/{self.moves}" if self.moves else "")
+        digest = hashlib.sha256(known_as.encode()).digest()
         return f"{self.country}.{int.from_bytes(digest[:8]) % 10**17:017d}"
 
     def public(self) -> dict[str, str | None]:
@@ -127,15 +132,73 @@ class Roster:
             raise RosterFull(f"the simulator holds at most {self._user_limit} users")
         if phone is not None and phone in self._by_phone:
             raise TheyErred("this phone number belongs to another user")
-        if phone is None and with_phone:
-            phone = next(candidate for candidate in self._phones if candidate not in self._by_phone)
-        user = User(id="u" + secrets.token_hex(6), name=name, phone=phone, username=username, country=country)
-        self._users[user.id] = user
-        if phone is not None:
-            self._by_phone[phone] = user
-        for portfolio_id in {number.portfolio_id for number in self._numbers.values()}:
-            self._scope(user, portfolio_id)
+        user = User(
+            id="u" + secrets.token_hex(6),
+            name=name,
+            phone=self._free_phone() if phone is None and with_phone else phone,
+            username=username,
+            country=country,
+        )
+        self._keep(user)
         return user
+
+    def add_users(self, count: int, *, without_phone_share: float, seed: int) -> list[User]:
+        """Many people at once, named for their place; a seeded share of them has a username and no phone.
+
+        Raises:
+            RosterFull: too many users; none was added.
+        """
+        if len(self._users) + count > self._user_limit:
+            raise RosterFull(f"the simulator holds at most {self._user_limit} users")
+        chance = random.Random(f"{seed}/users")  # noqa: S311 - repeatable on purpose
+        first = len(self._users) + 1
+        added = []
+        for place in range(first, first + count):
+            is_hidden = chance.random() < without_phone_share
+            name, username = f"Guest {place}", f"guest{place}" if is_hidden else None
+            added.append(self.add_user(name, phone=None, with_phone=not is_hidden, username=username, country="US"))
+        return added
+
+    def move(self, user: User, *, with_phone: bool) -> User:
+        """Give somebody another number (or none that can be seen), and with it other business-scoped ids.
+
+        The old ids reach nobody from now on.
+        """
+        if user.phone is not None:
+            del self._by_phone[user.phone]
+        for portfolio_id in self._portfolios():
+            self._scoped.pop((portfolio_id, user.business_scoped_id(portfolio_id)), None)
+        phone = self._free_phone() if with_phone else None
+        moved = replace(user, phone=phone, username=user.username or user.id, moves=user.moves + 1)
+        self._keep(moved)
+        return moved
+
+    def set_standing(self, user: User, *, is_blocking: bool, is_opted_out: bool) -> User:
+        """Change what somebody lets businesses send them."""
+        changed = replace(user, is_blocking=is_blocking, is_opted_out=is_opted_out)
+        self._keep(changed)
+        return changed
+
+    def _free_phone(self) -> str:
+        """One that nobody has had.
+
+        Raises:
+            RosterFull: all fictional numbers are given away.
+        """
+        free = next((candidate for candidate in self._phones if candidate not in self._by_phone), None)
+        if free is None:
+            raise RosterFull("all fictional phone numbers are given away")
+        return free
+
+    def _keep(self, user: User) -> None:
+        self._users[user.id] = user
+        if user.phone is not None:
+            self._by_phone[user.phone] = user
+        for portfolio_id in self._portfolios():
+            self._scope(user, portfolio_id)
+
+    def _portfolios(self) -> set[str]:
+        return {number.portfolio_id for number in self._numbers.values()}
 
     def user(self, reference: str) -> User | None:
         """The person with this simulator id or phone number, with or without "+"."""

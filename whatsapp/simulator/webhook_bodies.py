@@ -60,16 +60,35 @@ def status_body(number: BusinessNumber, user: User | None, entry: LedgerEntry, s
     return _envelope(number, value)
 
 
+def preference_body(number: BusinessNumber, user: User, *, wants_marketing: bool, now: float) -> Json:
+    """The webhook for a user who stops, or resumes, marketing messages."""
+    preference: Json = {
+        "user_id": user.business_scoped_id(number.portfolio_id),
+        "category": "marketing_messages",
+        "value": "resume" if wants_marketing else "stop",
+        "timestamp": int(now),
+    }
+    preference |= {"wa_id": user.phone} if user.phone else {}
+    return update_body(
+        number, "user_preferences", {"contacts": [_contact(number, user)], "user_preferences": [preference]}
+    )
+
+
+def update_body(number: BusinessNumber, field: str, value: Json) -> Json:
+    """The webhook for any field, with the number's metadata."""
+    return _envelope(number, value, field)
+
+
 def _contact(number: BusinessNumber, user: User) -> Json:
     profile = {"name": user.name} | ({"username": user.username} if user.username else {})
     contact: Json = {"profile": profile, "user_id": user.business_scoped_id(number.portfolio_id)}
     return contact if user.phone is None else contact | {"wa_id": user.phone}
 
 
-def _envelope(number: BusinessNumber, value: Json) -> Json:
+def _envelope(number: BusinessNumber, value: Json, field: str = "messages") -> Json:
     metadata = {"display_phone_number": number.digits, "phone_number_id": number.phone_number_id}
     value = {"messaging_product": "whatsapp", "metadata": metadata, **value}
-    change = {"value": value, "field": "messages"}
+    change = {"value": value, "field": field}
     return {"object": "whatsapp_business_account", "entry": [{"id": number.waba_id, "changes": [change]}]}
 
 

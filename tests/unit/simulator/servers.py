@@ -155,6 +155,15 @@ class Wire:
         return await self.graph.post(f"/v26.0/{NUMBER_ID}/messages", json={"messaging_product": "whatsapp", **body})
 
 
+async def eventually(holds: Callable[[], Any], timeout_s: float = 10.0) -> None:
+    """Wait for something inside the simulator that no webhook tells."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.005)
+
+
 def number_fields(callback_url: str) -> dict[str, Any]:
     """What `add_number` takes."""
     return {
