@@ -105,7 +105,8 @@ async def test_what_comes_in_is_subtracted_from_the_pace(monkeypatch: pytest.Mon
     assert len(told) > 1
 
 
-async def test_read_receipts_are_shown() -> None:
+async def test_read_receipts_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.sender.RELEASE_AFTER_S", 0.5)  # longer than a busy machine pauses
     queue, graph = TwinQueue(), TwinGraph()
     receipt = DueReceipt(conversation_id=uuid4(), wamid="wamid.read", typing=True)
 
