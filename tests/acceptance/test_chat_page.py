@@ -36,6 +36,8 @@ class Shop:
         self.held: dict[str, Any] | None = None
 
     async def on_message(self, message: dict[str, Any]) -> None:
+        if message["type"] == "reaction":
+            return  # nobody answers a thumb
         await self.wire.send(status="read", message_id=message["id"], typing_indicator={"type": "text"})
         if self.holds:
             self.held = message
