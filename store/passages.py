@@ -6,6 +6,7 @@ replaced while questions keep flowing. One client an event loop, made inside it.
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clar
 # pymilvus pings an idle server every 10 s, and a gRPC server at its defaults, like Milvus Lite's, hangs up on whoever
 # pings more often than every 300 s; the call under way is lost with the connection.
 _CHANNEL = {"grpc.keepalive_time_ms": 360_000}
+_MADE_WITHIN_S = 5.0
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
 ALIAS = "parley_passages"
@@ -166,12 +168,18 @@ class MilvusPassages:
 
 
 def _unless(is_there: Callable[[], object], make: Callable[[], object]) -> None:
-    """Make a thing; that it cannot be made is no error where another process has made it meanwhile."""
+    """Make a thing; that it cannot be made is no error where another process is making it meanwhile.
+
+    Milvus Lite makes a collection's folder some milliseconds before the collection is there, and refuses a second one.
+    """
     try:
         make()
     except MilvusException:
-        if not is_there():
-            raise
+        give_up_at = time.monotonic() + _MADE_WITHIN_S
+        while not is_there():
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.05)
 
 
 async def _limited(call: Awaitable[Result], limit_s: float) -> Result:

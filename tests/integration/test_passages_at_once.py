@@ -76,11 +76,6 @@ def empty_milvus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="Milvus Lite makes a collection's folder before the collection is there, and refuses a second folder; "
-    "store/passages.py looks once whether another process has made it, and gives up",
-)
 async def test_processes_that_prepare_the_same_index_at_once_all_succeed(empty_milvus: Path) -> None:
     server = EmbeddedMilvus(empty_milvus)
     try:
