@@ -23,7 +23,8 @@ import psutil
 
 from deployments.embedded.milvus import EmbeddedMilvus
 from deployments.embedded.postgres import EmbeddedPostgres
-from deployments.embedded.processes import RunFolder, RunRecord, end, environment_of, find, instance_of
+from deployments.embedded.private import environment_without_secrets
+from deployments.embedded.processes import RunFolder, RunRecord, end, find, instance_of
 from deployments.embedded.server import EmbeddedServer, has_ended, launch
 from deployments.embedding.artifact import ready_model
 from deployments.manifest import for_one_machine, read_manifest
@@ -183,7 +184,7 @@ class Owner:
             [sys.executable, "-P", "-m", "whatsapp.simulator", "--host", "127.0.0.1", "--port", str(port)],
             log=self._home / "logs" / "simulator.log",
             cwd=ROOT,
-            environment={**environment_of(self._home), "PYTHONPATH": str(ROOT)},
+            environment={**environment_without_secrets(self._home), "PYTHONPATH": str(ROOT)},
         )
         self._environment[f"{PREFIX}GRAPH_URL"] = simulator_url(self._settings)
 

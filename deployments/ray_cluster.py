@@ -22,7 +22,7 @@ import psutil
 from deployments.embedded.processes import end, environment_of, find, instance_of
 from deployments.embedded.server import has_ended, launch
 from deployments.settings import ROOT
-from models.errors import MachineFailed
+from models.errors import MachineFailed, WrongSetting
 from security.tokens import token_file
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # nobody routes to us from other machines
+    "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",  # an hour by default: a trickle on each connection would shut the door
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_preload_python_modules": "deployments.lean",
@@ -62,7 +63,8 @@ class LocalRay:
         self._dashboard = f"http://127.0.0.1:{dashboard_port}"
         self._dashboard_port = dashboard_port
         self._token = home / "secrets" / "ray_token"
-        # Not under the home: Ray's sockets lie below this folder, and their paths may have 107 bytes at most.
+        # Not under the home: Ray's sockets lie below this folder, and their paths may have 107 bytes at most. Ray opens
+        # its own folder to everybody, so it lies in one that only we may enter.
         self._folder = Path(tempfile.gettempdir()) / f"parley-{os.getuid()}-{instance_of(home)}"
         self._head: psutil.Process | None = None
         self._client = httpx2.Client(base_url=self._dashboard, timeout=CALL_LIMIT_S, trust_env=False)
@@ -83,8 +85,7 @@ class LocalRay:
         Raises:
             MachineFailed: it did not come up; the log says why.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(mode=0o700)
+        self._make_folder()
         token_file(self._token)
         environment = {
             **environment_of(self._home),
@@ -92,6 +93,7 @@ class LocalRay:
             "RAY_AUTH_TOKEN_PATH": str(self._token),
             "PYTHONPATH": str(ROOT),
             **{variable: str(port) for variable, port in zip(_PORT_VARIABLES, free_ports(3), strict=True)},
+            **places_of_haproxy(self._folder),
             **extra,
         }
         self._head = launch(
@@ -131,6 +133,15 @@ class LocalRay:
         end(find(instance_of(self._home)), grace_s=5)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _make_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self._folder.mkdir(mode=0o700)
+        except FileExistsError:
+            raise WrongSetting(
+                f"{self._folder} is another user's: remove it, or set TMPDIR to another folder."
+            ) from None
+
     def _python(self) -> str:
         """Give the interpreter by a path without a space: Ray takes the command of its workers apart at spaces."""
         if " " not in sys.executable:
@@ -145,7 +156,7 @@ class LocalRay:
             "object_store_memory": OBJECT_STORE_BYTES,
             "labels": {"tier": "all"},
             "dashboard_port": self._dashboard_port,
-            "_temp_dir": str(self._folder),
+            "_temp_dir": str(self._folder / "ray"),
             "namespace": "parley",
         }
         return json.dumps(options)
@@ -174,6 +185,22 @@ class LocalRay:
 
     def _call(self, method: str, **options: Any) -> httpx2.Response:
         return self._client.request(method, _APPLICATIONS, headers={"Authorization": f"Bearer {self.token}"}, **options)
+
+
+def places_of_haproxy(folder: Path) -> dict[str, str]:
+    """Keep HAProxy's files in a folder that only we may enter.
+
+    By default they lie in /tmp/haproxy-serve: whoever makes that first can exchange them, and every user of the machine
+    may give orders to the admin socket. Short names: a socket's path may have 97 bytes, and Serve adds 57.
+    """
+    return {
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "a"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "m"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+        "RAY_SERVE_HAPROXY_LOG_TARGET": str(folder / "l"),  # nobody listens: its lines hold URLs, tokens among them
+    }
 
 
 def free_ports(count: int) -> list[int]:

@@ -38,15 +38,22 @@ if TYPE_CHECKING:  # what measures takes a second to import; other commands need
 _FOREIGN = (PREFIX, "RAY_", "HF_", "VLLM_")  # what a developer's shell may hold, and the service must not see
 
 
+_SCENARIOS = """\
+ack: webhooks acknowledged a second. batch: a POST of 1,000 updates. steady: messages answered a second. \
+burst: ten times as many for a while."""
+
+
 class Scenario(StrEnum):
     """What can be measured."""
 
     ACK = "ack"
     BATCH = "batch"
+    STEADY = "steady"
+    BURST = "burst"
 
 
 def bench(
-    scenario: Annotated[Scenario, typer.Argument(help="ack: webhooks a second; batch: POSTs of 1,000 updates.")],
+    scenario: Annotated[Scenario, typer.Argument(help=_SCENARIOS)],
     seconds: Annotated[float | None, typer.Option(min=1, help="Length of one stretch of load.")] = None,
     seed: Annotated[int, typer.Option(help="Of bodies and arrivals: the same seed, the same load.")] = 7,
     pairs: Annotated[int, typer.Option(min=1, help="How often ours and the baseline take turns.")] = 7,
@@ -197,10 +204,11 @@ class _Replicas:
         self._known: dict[str, list[int]] = {}
 
     def pids(self, deployment: str) -> list[int]:
-        """Give the pids of a deployment's replicas, by the title that Ray gives them."""
+        """Give the pids of a deployment's replicas, by the title that Ray gives them; of all processes without one."""
+        mark = f":{deployment}" if deployment else ""
         if not self._known.get(deployment):
             titles = {process.pid: _title(process) for process in find(instance_of(self._home))}
-            self._known[deployment] = [pid for pid, title in titles.items() if f":{deployment}" in title]
+            self._known[deployment] = [pid for pid, title in titles.items() if mark in title]
         return self._known[deployment]
 
 

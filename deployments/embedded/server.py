@@ -1,10 +1,10 @@
 """What the embedded servers have in common: their shape, and a log that cannot fill the disk."""
 
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,6 +49,8 @@ def launch(
     command: Sequence[str | Path], *, log: Path, cwd: Path, environment: Mapping[str, str], **identity: Any
 ) -> psutil.Process:
     """Start a program that may outlive us, in a session of its own: Ctrl-C in the owner's terminal is for the owner."""
+    # Ours, and by inheritance that of all that we start: memory holds keys and what people wrote.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     log_file = _open_log(log)
     try:
         child = subprocess.Popen(  # noqa: S603 - the callers name installed programs
@@ -64,8 +66,6 @@ def launch(
     finally:
         os.close(log_file)
     process = psutil.Process(child.pid)
-    with suppress(psutil.NoSuchProcess):  # it ended at once
-        process.rlimit(psutil.RLIMIT_CORE, (0, 0))  # its children's as well: memory holds keys and what people wrote
     child.returncode = 0  # psutil watches and reaps it; Popen's own handle would warn that its child outlives it
     return process
 
