@@ -8,12 +8,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Final, TypeVar
 
 import uvicorn
+from pydantic import ValidationError
 
 from whatsapp.simulator.app import create_app
 from whatsapp.simulator.events import EventHub
+from whatsapp.simulator.knobs import Faults, Limits
 from whatsapp.simulator.options import ReadReceipts, SimulatorOptions
+
+Knobs = TypeVar("Knobs", Faults, Limits)
+
+_KEEP_ALIVE_S: Final = 75  # longer than any client keeps an idle connection, so that no call meets a closing one
 
 _ABOUT = """\
 Plays WhatsApp for a service under test: a Graph API with Meta's limits and errors, signed
@@ -49,6 +56,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default=ReadReceipts.PAGE,
         help="when messages count as read: when the chat is open on the page, always, or never (default: page)",
     )
+    parser.add_argument("--faults", type=Path, metavar="F", help="JSON file of what goes wrong from the start")
+    parser.add_argument("--limits", type=Path, metavar="F", help="JSON file of the limits to enforce (default: Meta's)")
     return parser.parse_args(arguments)
 
 
@@ -61,6 +70,20 @@ def read_token(path: Path | None) -> str | None:
     except OSError as error:
         sys.exit(f"simulator: cannot read the control token file {path}: {error.strerror}")
     return token or sys.exit(f"simulator: the control token file {path} is empty")
+
+
+def read_knobs(path: Path | None, shape: type[Knobs]) -> Knobs:
+    """The knobs of a file; ends the program with one sentence where they are none."""
+    if path is None:
+        return shape()
+    try:
+        return shape.model_validate_json(path.read_bytes())
+    except OSError as error:
+        sys.exit(f"simulator: cannot read {path}: {error.strerror}")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        sys.exit(f"simulator: {path}: {place or 'the file'}: {first['msg']}")
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -98,13 +121,20 @@ def main() -> None:
         allowed_hosts=(*SimulatorOptions().allowed_hosts, host, *arguments.allowed_host),
         public_url=url,
         read_receipts=arguments.read_receipts,
+        faults=read_knobs(arguments.faults, Faults),
+        limits=read_knobs(arguments.limits, Limits),
     )
     hint = f" (asks for the token in {arguments.control_token_file})" if token else ""
     sys.stdout.write(f"Chat page: {url}/{hint}\nGraph API: {url}\n")
     sys.stdout.flush()
     server = _Server(
         uvicorn.Config(
-            create_app(options), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1
+            create_app(options),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=_KEEP_ALIVE_S,
         )
     )
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:

@@ -79,6 +79,7 @@ def create_app(options: SimulatorOptions | None = None) -> Starlette:
     app = _Simulator(
         lifespan=lifespan,
         routes=[
+            GraphApi(exchange).messages_route(),
             Route("/", _page),
             Route("/samples/image.png", _sample_image),
             Route("/samples/voice.ogg", _sample_voice),

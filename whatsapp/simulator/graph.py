@@ -33,11 +33,14 @@ class GraphApi:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
+    def messages_route(self) -> Route:
+        """The one path that has to be quick: routes are tried in turn, so this comes before all others."""
+        return Route("/{version}/{object_id}/messages", self._guard(self._messages), methods=["POST"])
+
     def routes(self) -> list[Route]:
-        """All paths; they must come after the simulator's own, which are more special."""
+        """All other paths; they must come after the simulator's own, which are more special."""
         return [
             Route(_LINK_PATH, self._guard(self._download), methods=["GET"]),
-            Route("/{version}/{object_id}/messages", self._guard(self._messages), methods=["POST"]),
             Route("/{version}/{object_id}/media", self._guard(self._upload), methods=["POST"]),
             Route("/{version}/{object_id}", self._guard(self._read), methods=["GET"]),
             Route("/{version}/{object_id}", self._guard(self._delete), methods=["DELETE"]),

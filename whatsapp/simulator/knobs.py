@@ -83,7 +83,7 @@ class WebhookFaults(_Knobs):
     unknown_share: Share = 0.0  # beside a message, something of a kind that Meta has not documented
     batch_updates: int = Field(default=1, ge=1, le=1000)  # updates in one POST; Meta's most is 1,000
     batch_wait_s: Seconds = 0.2  # the longest that an update waits for its POST to fill
-    batch_bytes: int = Field(default=2_900_000, ge=10_000, le=3_000_000)  # Meta's largest POST has 3 MB
+    batch_bytes: int = Field(default=3_000_000, ge=10_000, le=3_000_000)  # Meta's largest POST has 3 MB
 
 
 class Faults(_Knobs):

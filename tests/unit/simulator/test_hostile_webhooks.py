@@ -142,7 +142,7 @@ def test_a_box_closes_before_it_breaks_a_limit() -> None:
 async def test_a_thousand_updates_travel_in_one_post_of_near_three_megabytes() -> None:
     async with wire() as connected:
         await connected.control.set_faults(webhook=WebhookFaults(batch_updates=1000, batch_wait_s=10), seed=2)
-        plan = LoadPlan(messages=1000, rate_per_s=10_000, new_users=50, text_chars=2_600)
+        plan = LoadPlan(messages=1000, rate_per_s=10_000, new_users=50, text_chars=2_400)
         load = await connected.control.start_load(plan)
         await connected.control.wait_for_load(load.id, 20)
         await connected.business.until(lambda: connected.business.bodies)

@@ -46,7 +46,9 @@ async def test_it_prints_its_page_and_stops_within_two_seconds_with_a_page_open(
     assert errors == b""
 
 
-async def test_a_taken_port_and_a_missing_token_file_are_one_sentence_each(tmp_path: Path) -> None:
+async def test_a_taken_port_and_a_wrong_file_are_one_sentence_each(tmp_path: Path) -> None:
+    wrong = tmp_path / "faults.json"
+    wrong.write_text('{"graph": {"refused_share": 2}}')
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -54,6 +56,8 @@ async def test_a_taken_port_and_a_missing_token_file_are_one_sentence_each(tmp_p
         for arguments, sentence in (
             (("--port", port), b"choose another --port"),
             (("--port", "0", "--control-token-file", str(tmp_path / "none")), b"cannot read the control token file"),
+            (("--port", "0", "--limits", str(tmp_path / "none")), b"cannot read"),
+            (("--port", "0", "--faults", str(wrong)), b"graph.refused_share"),
         ):
             process = await start(*arguments)
             _, errors = await asyncio.wait_for(process.communicate(), 20)
