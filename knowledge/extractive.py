@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from knowledge.answering.confidence import THRESHOLD, confidence
 from knowledge.answering.evidence import Term, corrected, names_a_thing, terms
 from knowledge.answering.features import Asked, Features, Scored, describe, score
+from knowledge.answering.gloss import gloss
 from knowledge.answering.kinds import Kind, asked_kind
 from knowledge.answering.units import Unit, cut
 from knowledge.answering.words import fold, split_words
@@ -92,7 +93,9 @@ class ExtractiveAnswerer:
         asked = await asyncio.to_thread(take_apart, question, units)
         candidates = await asyncio.to_thread(_preselect, asked, units)
         query = corrected(question.standalone, question.language, _vocabulary(units))
-        vectors = await self._embed([query, *(u.in_context for u in candidates)])
+        texts = [gloss(query, question.language)]
+        texts += [gloss(u.in_context, _language_of(u, question.language)) for u in candidates]
+        vectors = await self._embed(texts)
         return await asyncio.to_thread(_compose, asked, units, candidates, vectors)
 
     async def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -14,16 +14,15 @@ from collections.abc import Mapping
 
 from knowledge.answering.features import Features
 
-BIAS = 3.19
+BIAS = 2.68
 WEIGHTS: Mapping[str, float] = {
-    "cosine": 1.13,
-    "unit_share": 0.66,
-    "unit_missing": -2.90,
-    "passage_share": 0.72,
-    "passage_missing": -1.31,
-    "all_missing": -1.86,
-    "has_kind": -0.94,
-    "yes_no": -1.51,
+    "cosine": 1.92,
+    "nearest": -1.21,
+    "unit_missing": -2.04,
+    "passage_share": 1.25,
+    "all_missing": -2.13,
+    "has_kind": -0.62,
+    "yes_no": -1.59,
 }
 THRESHOLD = 0.5
 

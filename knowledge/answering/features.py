@@ -37,7 +37,8 @@ class Scored:
     @property
     def fit(self) -> float:
         """Order units of one question; says nothing across questions."""
-        return self.cosine + 0.6 * self.share + 0.2 * self.has_kind + 0.3 * self.same_language - 0.02 * self.unit.rank
+        worth = self.cosine + 0.45 * self.share + 0.1 * self.has_kind
+        return worth + 0.1 * self.same_language - 0.015 * self.unit.rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +46,9 @@ class Features:
     """What the decision to speak or to abstain is made of; every value is near 0 to 1."""
 
     cosine: float
-    unit_share: float  # in the best unit with its headings
-    unit_missing: float
-    passage_share: float  # in the whole passage of the best unit
-    passage_missing: float
+    nearest: float  # cosine of the question and the nearest passage: what a cosine is worth differs by language
+    unit_missing: float  # in the unit of the reply that holds most, with its headings
+    passage_share: float  # in the whole passage of that unit
     all_missing: float  # in all passages that were found
     has_kind: float  # asks for a price, a time, ... and the unit that covers most holds one
     yes_no: float
@@ -92,15 +92,13 @@ def describe(asked: Asked, reply: Sequence[Scored], units: Sequence[Unit]) -> Fe
     best, language = reply[0], asked.language
     wanted = (*asked.terms, *asked.carried)
     fullest = max(reply, key=lambda s: s.share)
-    in_passage = coverage(wanted, bag(_surroundings(fullest.unit), language), language)
     everywhere = " ".join(dict.fromkeys(u.found.passage.context for u in units))
     is_measurable = asked.kind in MEASURABLE
     return Features(
         cosine=best.cosine,
-        unit_share=fullest.share,
+        nearest=max(u.found.similarity or 0.0 for u in units),
         unit_missing=fullest.missing,
-        passage_share=in_passage.share,
-        passage_missing=in_passage.missing,
+        passage_share=fullest.passage_share,
         all_missing=coverage(wanted, bag(everywhere, language), language).missing,
         has_kind=float(is_measurable and fullest.has_kind),
         yes_no=float(asked.kind is Kind.YES_NO),

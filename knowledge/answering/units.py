@@ -12,7 +12,8 @@ _ABBREVIATION = re.compile(
     re.I,
 )
 _CELL_LINE = re.compile(r"^[^\s:\u2014][^:.!?\u2014]{0,60}: \S")  # "Heading: value", one cell a line
-_ROW_LINE = re.compile(r" \u2014 [^:]{1,60}: \S|: \S.*; .*: \S")  # "Item — Heading: value; Heading: value"
+# "Item — Heading: value; Heading: value", the item may be missing; no sentence ends before the second heading.
+_ROW_LINE = re.compile(r" \u2014 [^:]{1,60}: \S|^[^:.!?]{1,60}: (?:(?![.!?] )[^;])+; [^:;.!?]{1,60}: \S")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•\u2013]|\d{1,2}[.)])\s+")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 _WRAPPED_LINE = 50  # characters
@@ -74,7 +75,7 @@ def _pieces(block: str) -> list[tuple[str, bool]]:
     lines = [line.strip() for line in block.splitlines() if line.strip()]
     if not lines:
         return []
-    if len(lines) > 1 and all(_CELL_LINE.match(line) for line in lines):
+    if len(lines) > 1 and all(_CELL_LINE.match(line) and not _LIST_MARK.match(line) for line in lines):
         row = "; ".join(_clean(line).rstrip(";") for line in lines)
         return [(row, True)] if len(row) <= _LONGEST_ROW else [(_clean(line), True) for line in lines]
     pieces: list[tuple[str, bool]] = []
