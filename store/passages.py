@@ -1,7 +1,7 @@
 """Passages in Milvus: one collection for each (embedding model, splitter version), the tenant as partition key.
 
-Milvus is derived from Postgres and can always be rebuilt. Searches go through an alias, so that a collection can be
-replaced while questions keep flowing. One client an event loop, made inside it.
+Milvus is derived from Postgres and can always be rebuilt. A process reads and writes the collection of its own model
+and splitter only, so that old and new code beside each other never mix two. One client an event loop, made inside it.
 """
 
 import asyncio
@@ -29,7 +29,6 @@ _CHANNEL = {"grpc.keepalive_time_ms": 360_000}
 _MADE_WITHIN_S = 5.0
 _MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
-ALIAS = "parley_passages"
 _INDEXES: Mapping[str, Mapping[str, Any]] = {
     "vector": {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}},
     "words": {"index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"},
@@ -59,7 +58,7 @@ class MilvusPassages:
         self._writing = asyncio.Lock()  # Milvus Lite wants writers of one collection one by one
 
     async def prepare(self) -> None:
-        """Make the collection and its alias where they are missing; safe to repeat, and from several processes.
+        """Make the collection and its indexes where they are missing; safe to repeat, and from several processes.
 
         Raises:
             SearchUnavailable: retryable.
@@ -69,7 +68,6 @@ class MilvusPassages:
         # does not give, and would leave the collection without its second one.
         await _limited(asyncio.to_thread(self._create), START_LIMIT_S)
         await _limited(client.load_collection(self.collection), START_LIMIT_S)
-        await _limited(self._point_alias(client), START_LIMIT_S)
 
     async def search(self, tenant_id: UUID, vector: Vector, text: str, limit: int) -> list[FoundPassage]:
         """Give this tenant's best passages by rank fusion of dense and BM25 search, best first.
@@ -84,7 +82,8 @@ class MilvusPassages:
         words = AnnSearchRequest([text], "words", {"metric_type": "BM25"}, **only)
         client = await self._connected()
         (hits,) = await _limited(
-            client.hybrid_search(ALIAS, [dense, words], RRFRanker(RRF_K), limit, output_fields=_STORED), SEARCH_LIMIT_S
+            client.hybrid_search(self.collection, [dense, words], RRFRanker(RRF_K), limit, output_fields=_STORED),
+            SEARCH_LIMIT_S,
         )
         return [_found(hit, vector) for hit in hits]
 
@@ -100,7 +99,7 @@ class MilvusPassages:
         client = await self._connected()
         async with self._writing:
             if rows:
-                await _limited(client.upsert(ALIAS, rows), WRITE_LIMIT_S)
+                await _limited(client.upsert(self.collection, rows), WRITE_LIMIT_S)
             await _limited(
                 self._delete_others(client, tenant_id, document_id, [row["id"] for row in rows]), WRITE_LIMIT_S
             )
@@ -125,7 +124,7 @@ class MilvusPassages:
         self, client: AsyncMilvusClient, tenant_id: UUID, document_id: UUID, kept: list[str]
     ) -> None:
         mine = f'tenant_id == "{tenant_id}" and document_id == "{document_id}"'
-        await client.delete(ALIAS, filter=f"{mine} and id not in {json.dumps(kept)}" if kept else mine)
+        await client.delete(self.collection, filter=f"{mine} and id not in {json.dumps(kept)}" if kept else mine)
 
     def _create(self) -> None:
         """Make what is missing of the collection and its indexes; another process may be at it, too."""
@@ -159,12 +158,6 @@ class MilvusPassages:
         schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
         schema.add_function(Function("bm25", FunctionType.BM25, ["context"], ["words"]))
         client.create_collection(self.collection, schema=schema)
-
-    async def _point_alias(self, client: AsyncMilvusClient) -> None:
-        try:
-            await client.create_alias(self.collection, ALIAS)
-        except MilvusException:
-            await client.alter_alias(self.collection, ALIAS)
 
 
 def _unless(is_there: Callable[[], object], make: Callable[[], object]) -> None:
