@@ -2,7 +2,7 @@
 
 A gloss is never shown: "¿hay ascensor?" becomes "¿there is lift?", which lies near "a lift goes to the second floor"
 and near the gloss of "el ascensor está a la derecha", where the Spanish words lie near nothing. On six businesses
-written for it, half of whose facts stand in the other language only, the best sentences held the fact of 130
+written for it, many of whose facts stand in the other language only, the best sentences held the fact of 128
 questions of 168 with it and of 109 without.
 """
 

@@ -194,6 +194,16 @@ def test_a_range_of_days_holds_the_days_between() -> None:
     assert "junio" in spanned("de mayo a octubre")
 
 
+def test_items_of_a_list_are_units_of_their_own_even_with_a_heading_each() -> None:
+    units = cut([_found("- Day pass: 18 € on weekdays.\n- Resident: 230 € a month, with a locker.", "Prices")])
+    assert [u.text for u in units] == ["Day pass: 18 € on weekdays.", "Resident: 230 € a month, with a locker."]
+
+
+def test_sentences_that_hold_colons_and_semicolons_are_no_table_row() -> None:
+    text = "Parcels cost this: 4.90 € and two days. Mornings or afternoons; we phone first. Furniture is dearer: 39 €."
+    assert len(cut([_found(text, "Delivery")])) == 3
+
+
 def test_a_very_short_sentence_is_quoted_with_the_one_after_it() -> None:
     units = cut(
         [_found("Laundry. Washing costs 4 tokens. Is it loud? No. It is in the cellar of the old house.", "Site")]
