@@ -16,8 +16,9 @@ from benchmarks.plan import Leg, Plan, Sample
 from benchmarks.workload import Workload
 
 PREPARED_A_SECOND = 4_000  # bodies made before a closed leg, so that making them costs nothing while it lasts
+ITEMS = 500  # that questions are about
 FEW = 8  # bodies of 3 MB made beforehand
-_QUESTION = "What does the leaflet say about item {}?"
+_QUESTION = "What does the leaflet say about item {}? #{}"  # the number after # tells messages apart
 
 
 @dataclass(slots=True, kw_only=True)
@@ -148,7 +149,8 @@ class Conductor:
         spoken, self._spoken = self._spoken, self._spoken + 1
         user = spoken % len(self.plan.users)
         line = self.plan.lines[user % len(self.plan.lines)]
-        said = {"body": _QUESTION.format(Random(f"{self.plan.seed}/{spoken}").randrange(1_000))}  # noqa: S311
+        item = Random(f"{self.plan.seed}/{spoken}").randrange(ITEMS)  # noqa: S311 - repeatable on purpose
+        said = {"body": _QUESTION.format(item, spoken + 1)}
         body = {"from": self.plan.users[user], "to": line.phone_number_id, "type": "text", "text": said}
         return json.dumps(body).encode()
 

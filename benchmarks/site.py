@@ -34,7 +34,7 @@ class Site:
     lines: tuple[Line, ...]
     tenants: int
     passages: int
-    processes: Callable[[str], Sequence[int]]  # pids of the replicas of a deployment, such as "Ingress"
+    processes: Callable[[str], Sequence[int]]  # pids of a deployment's replicas, such as "Ingress"; "": of all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
