@@ -20,6 +20,7 @@ from whatsapp.simulator.control_input import (
 from whatsapp.simulator.exchange import Exchange
 from whatsapp.simulator.knobs import Faults, Limits, LoadPlan
 from whatsapp.simulator.load import Load, Loads
+from whatsapp.simulator.people import change_number, set_standing
 from whatsapp.simulator.roster import BusinessNumber, User
 from whatsapp.simulator.verdict import Match, judge
 from whatsapp.simulator.webhook_bodies import update_body
@@ -99,13 +100,13 @@ class TrialApi:
     async def _move(self, request: Request) -> Response:
         """The user takes another number; businesses are told by a `system` message."""
         with_phone = read_bool(await read_posted(request), "with_phone", True)
-        return JSONResponse(self._exchange.move(self._user(request), with_phone=with_phone).public())
+        return JSONResponse(change_number(self._exchange, self._user(request), with_phone=with_phone).public())
 
     async def _set_standing(self, request: Request) -> Response:
         body, user = await read_posted(request), self._user(request)
         is_blocking = read_bool(body, "is_blocking", user.is_blocking)
         is_opted_out = read_bool(body, "is_opted_out", user.is_opted_out)
-        changed = self._exchange.set_standing(user, is_blocking=is_blocking, is_opted_out=is_opted_out)
+        changed = set_standing(self._exchange, user, is_blocking=is_blocking, is_opted_out=is_opted_out)
         return JSONResponse({"is_blocking": changed.is_blocking, "is_opted_out": changed.is_opted_out})
 
     async def _send_update(self, request: Request) -> Response:

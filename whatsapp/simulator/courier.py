@@ -1,8 +1,5 @@
 """Speaks HTTP with the callbacks: one signed POST at a time, and the verification of a new one."""
 
-import asyncio
-import io
-import logging
 import secrets
 
 import aiohttp
@@ -10,12 +7,9 @@ from yarl import URL
 
 from models.errors import TheyErred
 from whatsapp.simulator.options import SimulatorOptions
+from whatsapp.simulator.posting import PostClient
 from whatsapp.simulator.roster import BusinessNumber
 from whatsapp.simulator.webhook_bodies import sign_body
-
-logger = logging.getLogger(__name__)
-
-_WHOLE_BYTES = 512 * 1024  # larger bodies are written piece by piece
 
 
 class VerificationFailed(TheyErred):
@@ -27,16 +21,16 @@ class Courier:
 
     def __init__(self, options: SimulatorOptions) -> None:
         self._options = options
-        self._slots = asyncio.Semaphore(options.webhook_concurrency)
+        self._posts = PostClient(connections=options.webhook_concurrency)
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Open the connections; must run on the loop that serves."""
-        connector = aiohttp.TCPConnector(limit=self._options.webhook_concurrency)
-        self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        self._session = aiohttp.ClientSession(auto_decompress=False)
 
     async def close(self) -> None:
         """Close the connections; safe twice."""
+        self._posts.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -69,24 +63,9 @@ class Courier:
             "X-Hub-Signature-256": sign_body(number.app_secret, body),
             "User-Agent": "facebookexternalua",
         }
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        try:
-            async with (
-                self._slots,
-                self._open_session().post(
-                    number.callback_url, data=_payload(body), headers=headers, allow_redirects=False, timeout=timeout
-                ) as response,
-            ):
-                return response.status
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-            logger.debug("webhook not answered")
-            return None
+        return await self._posts.post(number.callback_url, headers, body, timeout_s)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("the postman has not been started")
         return self._session
-
-
-def _payload(body: bytes) -> bytes | io.BytesIO:
-    return body if len(body) <= _WHOLE_BYTES else io.BytesIO(body)

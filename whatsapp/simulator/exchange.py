@@ -27,7 +27,7 @@ from whatsapp.simulator.recipients import address, contact, find_recipient, reci
 from whatsapp.simulator.roster import BusinessNumber, Roster, User
 from whatsapp.simulator.views import entry_view, readable_text
 from whatsapp.simulator.wamid import make_wamid
-from whatsapp.simulator.webhook_bodies import message_body, preference_body, status_body
+from whatsapp.simulator.webhook_bodies import message_body, status_body
 
 Json = dict[str, Any]
 
@@ -142,31 +142,6 @@ class Exchange:
     def _taken(self, entry: LedgerEntry) -> None:
         self.journal.accept(entry.wamid, self.now())
         self._climb(entry, "delivered")
-
-    def move(self, user: User, *, with_phone: bool) -> User:
-        """A user changes their number; each business they know is told by a `system` message. Gives them anew."""
-        moved = self.roster.move(user, with_phone=with_phone)
-        for number in self._numbers_of(user):
-            content: Json = {
-                "type": "user_changed_number" if moved.phone else "user_changed_user_id",
-                "body": f"{user.name} changed their number",
-                "user_id": moved.business_scoped_id(number.portfolio_id),
-                "previous_user_id": user.business_scoped_id(number.portfolio_id),
-            }
-            self.say(user, number, "system", content | ({"wa_id": moved.phone} if moved.phone else {}), None)
-        return moved
-
-    def set_standing(self, user: User, *, is_blocking: bool, is_opted_out: bool) -> User:
-        """A user blocks the businesses, or stops marketing; the latter is told to those they know."""
-        changed = self.roster.set_standing(user, is_blocking=is_blocking, is_opted_out=is_opted_out)
-        for number in self._numbers_of(user) if user.is_opted_out != is_opted_out else ():
-            body = preference_body(number, changed, wants_marketing=not is_opted_out, now=self.now())
-            self.postman.post(number.phone_number_id, user.id, body)
-        return changed
-
-    def _numbers_of(self, user: User) -> list[BusinessNumber]:
-        found = (self.roster.number(known) for known in self.ledger.numbers_of(user.id))
-        return [number for number in found if number is not None]
 
     def acknowledge(self, entry: LedgerEntry, state: str) -> None:
         """A user has seen (or played) this message of the business: blue ticks, and the status webhook.

@@ -5,6 +5,7 @@ import random
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from models.errors import TheyErred
 
@@ -63,12 +64,17 @@ class User:
         Source: Meta, "Business-scoped user IDs": country, a dot, up to 128 letters and digits.
         """
         known_as = f"{portfolio_id}/{self.id}" + (f"/{self.moves}" if self.moves else "")
-        digest = hashlib.sha256(known_as.encode()).digest()
-        return f"{self.country}.{int.from_bytes(digest[:8]) % 10**17:017d}"
+        return f"{self.country}.{_digits_of(known_as)}"
 
     def public(self) -> dict[str, str | None]:
         """The person as the chat page and the command line see them."""
         return {"id": self.id, "name": self.name, "phone": self.phone, "username": self.username}
+
+
+@lru_cache(maxsize=100_000)  # asked for several times a message
+def _digits_of(known_as: str) -> str:
+    digest = hashlib.sha256(known_as.encode()).digest()
+    return f"{int.from_bytes(digest[:8]) % 10**17:017d}"
 
 
 def _fictional_phones() -> Iterator[str]:

@@ -126,6 +126,19 @@ async def test_a_caller_who_leaves_before_the_slow_answer_has_lost_it() -> None:
         assert connected.exchange.journal.told[0].answer == "lost"
 
 
+async def test_consecutive_sends_may_reach_the_user_in_another_order() -> None:
+    async with wire() as connected:
+        user = await guest(connected)
+        await connected.control.set_faults(graph=GraphFaults(sent_jitter_s=0.3), seed=1)
+        sent = [str(n) for n in range(8)]
+        for text in sent:
+            await connected.send(to=f"+{user}", text={"body": text})
+        await eventually(lambda: connected.exchange.journal.delivered == len(sent))
+        assert await seen(connected, user) != sent
+        rows = [row async for row in connected.control.ledger("told")]
+        assert [row["place"] for row in rows] != sorted(row["place"] for row in rows)
+
+
 async def test_a_status_can_come_before_its_answer() -> None:
     async with wire(sent_after_s=30, delivered_after_s=30) as connected:
         user = await guest(connected)

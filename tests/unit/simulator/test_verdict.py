@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whatsapp.simulator.journal import Told, Written, tokens_in
 from whatsapp.simulator.verdict import Match, Verdict, judge
@@ -177,3 +179,65 @@ def test_twenty_thousand_messages_are_judged_in_seconds(chats: int) -> None:
     assert time.process_time() - began < 4
     assert (verdict.answered, verdict.lost) == (count // 2, count // 2)
     assert judge(written, [told(f"y{n}", count + n, place=count - n) for n in range(0, count, 2)]).replies == count // 2
+
+
+Lines = list[tuple[int, float, float]]  # chat, time since the line before, time until it was accepted
+
+
+def served(lines: Lines, every_s: float) -> tuple[list[Written], list[Told]]:
+    """What a service that keeps its promises leaves behind: each look, one reply to all that a chat has accepted."""
+    written: list[Written] = []
+    at = 0.0
+    for number, (chat, pause_s, accepted_s) in enumerate(lines, 1):
+        at += pause_s
+        times = {"posted_at": at, "accepted_at": at + accepted_s}
+        written.append(numbered(f"m{number}", at, number, chat=(f"u{chat}", "n1"), **times))
+    replies: list[Told] = []
+    waiting, look = list(written), 0.0
+    while waiting:
+        look += every_s
+        for chat in sorted({row.chat for row in waiting}):
+            turn = [row for row in waiting if row.chat == chat and (row.accepted_at or 0) <= look]
+            if turn:
+                waiting = [row for row in waiting if row not in turn]
+                said = " ".join(f"#{row.token}" for row in turn)
+                place, quoted = len(replies) + 1, turn[-1].wamid
+                replies.append(told(f"r{place}", look, chat=chat, says=said, quoted=quoted, place=place))
+    return written, replies
+
+
+LINES = st.lists(st.tuples(st.integers(1, 3), st.floats(0, 2), st.floats(0, 3)), min_size=1, max_size=30)
+
+
+@given(lines=LINES, every_s=st.floats(0.5, 5))
+def test_a_service_that_keeps_its_promises_is_never_accused(lines: Lines, every_s: float) -> None:
+    written, replies = served(lines, every_s)
+    verdict = judge(written, replies, match="token")
+    assert verdict.holds
+    assert (verdict.answered, verdict.possible_duplicates, verdict.unprompted) == (len(lines), 0, 0)
+
+
+@given(lines=LINES, every_s=st.floats(0.5, 5), data=st.data())
+def test_a_reply_that_is_taken_away_or_said_again_is_always_found(lines: Lines, every_s: float, data: Any) -> None:
+    written, replies = served(lines, every_s)
+    victim = data.draw(st.sampled_from(replies))
+    lacking = judge(written, [reply for reply in replies if reply is not victim], match="token")
+    assert lacking.lost == len(victim.tokens)
+    again = told("again", victim.posted_at + 9, chat=victim.chat, says="once more, " + victim.digest, place=10_000)
+    assert judge(written, [*replies, again], match="token").answered_twice == len(victim.tokens)
+    repeated = told("again", victim.posted_at + 9, chat=victim.chat, says=victim.digest, place=10_000)
+    verdict = judge(written, [*replies, repeated], match="token")
+    assert (verdict.answered_twice, verdict.possible_duplicates) == (0, 1)
+
+
+@given(lines=LINES)
+def test_the_replies_of_a_chat_cannot_be_turned_round_unseen(lines: Lines) -> None:
+    calm = [(chat, pause_s + 4, accepted_s) for chat, pause_s, accepted_s in lines]  # one after the other
+    written, replies = served(calm, 0.5)
+    last = len(replies) + 1
+    turned = [
+        told(reply.wamid, reply.posted_at, chat=reply.chat, says=reply.digest, place=last - n)
+        for n, reply in enumerate(replies)
+    ]
+    per_chat = {chat: sum(row.chat == chat for row in written) for chat in {row.chat for row in written}}
+    assert judge(written, turned, match="token").out_of_order == sum(count - 1 for count in per_chat.values())
