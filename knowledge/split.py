@@ -15,6 +15,8 @@ from models.passage import ExtractedDocument, Passage, Section
 
 SPLITTER_VERSION = "1"  # part of the collection's name: a change of the rules below needs a new one
 MIN_TOKENS = 32
+# A word of any length may be one token (base64, Thai, an unknown script): what keeps a passage needs a bound in bytes.
+MOST_BYTES = 4096  # of a passage's context, in UTF-8; 180 tokens of running text take some 1,000
 
 _LINE = re.compile(r"^\s*(-|\d{1,3}\.)\s|.+ — .+: ")
 _SENTENCE_END = re.compile(r"(?<=[.!?…。\uff01\uff1f])[\"'»”\u2019)\]]*\s+(?=[\"'«“\u2018(\[¿¡]*[^\W_a-z])")
@@ -44,7 +46,7 @@ def split(
 
     Args:
         count_tokens: of the embedding model; it counts what is embedded, `Passage.context`.
-        max_tokens: of a passage's context, its path of headings included; at least 32.
+        max_tokens: of a passage's context, its path of headings included; at least 32. Nor has it more than 4,096 bytes.
     """
     if max_tokens < MIN_TOKENS:
         raise ValueError(f"max_tokens must be at least {MIN_TOKENS}")
@@ -89,11 +91,16 @@ class _Cutter:
             yield replace(self._blank, text=text, page=page)
 
     def _fits(self, text: str) -> bool:
-        return self._count(replace(self._blank, text=text).context) <= self._most
+        context = replace(self._blank, text=text).context
+        return len(context.encode()) <= MOST_BYTES and self._count(context) <= self._most
 
     def _with_short_path(self, blank: Passage) -> Passage:
         """Drop outer headings, then the innermost, while the path takes more than half of a passage."""
-        while blank.headings and self._count(blank.context) > self._most / 2:
+
+        def is_long(path: str) -> bool:
+            return len(path.encode()) > MOST_BYTES / 2 or self._count(path) > self._most / 2
+
+        while blank.headings and is_long(blank.context):
             blank = replace(blank, headings=blank.headings[1:])
         return blank
 

@@ -113,7 +113,7 @@ def _right(text: str, language: str, vocabulary: frozenset[str]) -> str:
         return text
     return (
         heard_as(text, language)
-        or nearest(text, grammar_words(language), swaps_only=True)
+        or nearest(text, grammar_words(language), swaps_only=True, least=int(len(text) > 2))
         or nearest(text, vocabulary)
         or nearest(text, table_words(language))
         or text

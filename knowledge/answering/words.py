@@ -90,8 +90,8 @@ def mild_stems(language: str) -> frozenset[str]:
 
 @lru_cache(maxsize=8)
 def grammar_words(language: str) -> tuple[str, ...]:
-    """Give the words of grammar that are long enough to be misspelt."""
-    words = GRAMMAR.get(language, frozenset()) | GENERIC.get(language, frozenset())
+    """Give the words of grammar, and what else anybody says, that are long enough to be misspelt."""
+    words = frozenset().union(*(table.get(language, frozenset()) for table in (GRAMMAR, GENERIC, MILD)))
     return tuple(sorted(w for w in words if len(w) > 3))
 
 
@@ -172,13 +172,14 @@ def typing_errors_allowed(text: str) -> int:
     return 1 if len(text) < 8 else 2
 
 
-def nearest(text: str, vocabulary: Iterable[str], swaps_only: bool = False) -> str | None:
+def nearest(text: str, vocabulary: Iterable[str], swaps_only: bool = False, least: int = 0) -> str | None:
     """Give the word of the vocabulary that was probably meant by a misspelt one, or None.
 
     Args:
         swaps_only: letters may be lost, doubled or swapped but not replaced: "parque" is no slip for "porque".
+        least: edits that are allowed in a short word, too: "wht" is "what".
     """
-    allowed = typing_errors_allowed(text)
+    allowed = max(typing_errors_allowed(text), least)
     best, best_distance = None, allowed + 1
     for candidate in vocabulary:
         if len(candidate) < 4 or (candidate[0] != text[0] and _sound(candidate)[:2] != _sound(text)[:2]):

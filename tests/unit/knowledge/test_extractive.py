@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from knowledge.answering.calendar import spanned
-from knowledge.answering.evidence import bag, coverage, terms
+from knowledge.answering.evidence import bag, corrected, coverage, terms
 from knowledge.answering.kinds import Kind, asked_kind, holds
 from knowledge.answering.units import cut
 from knowledge.answering.words import split_words
@@ -230,3 +230,10 @@ def test_a_number_and_what_it_counts_weigh_little() -> None:
 def test_a_verb_that_no_table_lists_weighs_less_than_a_thing() -> None:
     weights = {t.word.text: t.weight for t in terms("podéis peinarme la barba", "es", frozenset())}
     assert weights["peinarme"] < weights["barba"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("wht", "what"), ("ned", "need"), ("expalin", "explain"), ("wine", "wine")]
+)
+def test_everyday_words_are_put_right_and_things_are_left_alone(typed: str, meant: str) -> None:
+    assert corrected(typed, "en", frozenset()) == meant

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.split import SPLITTER_VERSION, sentences, split
+from knowledge.split import MOST_BYTES, SPLITTER_VERSION, sentences, split
 from models.passage import ExtractedDocument, Passage, Section
 
 ID = UUID(int=7)
@@ -107,6 +107,15 @@ def test_a_later_page_is_told_for_what_begins_on_it() -> None:
 )
 def test_sentences_end_where_a_reader_ends_them(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+@pytest.mark.parametrize("letter", ["Q", "\u0e01"])  # base64; Thai, three bytes a letter
+def test_a_word_without_end_is_cut_by_its_bytes(letter: str) -> None:
+    """A tokenizer counts it as one: the store would refuse it for ever."""
+    passages = cut(Section(text=f"Before. {letter * 60_000}\n\nAfter.", headings=("h" * 3_000,)))
+    assert max(len(passage.context.encode()) for passage in passages) <= MOST_BYTES
+    assert sum(passage.text.count(letter) for passage in passages) == 60_000
+    assert len(passages) < 4 * 60_000 * len(letter.encode()) / MOST_BYTES
 
 
 def test_a_limit_that_holds_nothing_is_refused() -> None:
