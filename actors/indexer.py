@@ -10,7 +10,7 @@ from uuid import UUID
 from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
 from actors.ports import DocumentClaims, Embedder, PassageIndex
-from models.errors import DocumentRejected, LeaseLost, MachineFailed, ParleyError
+from models.errors import DocumentRejected, LeaseLost, MachineFailed, ParleyError, SearchRefused
 from models.passage import DocumentState, ExtractedDocument, Passage, Vector
 from store.documents import MOST_TRIES, ClaimedDocument
 from telemetry.metrics import DOCUMENTS, LEASES_LOST
@@ -79,11 +79,7 @@ class Indexer(ClaimingActor[UUID]):
         try:
             document = await self._extract(claimed.content, claimed.name)
         except DocumentRejected as error:
-            async with self._writing(claimed):
-                await self._index.replace(claimed.tenant_id, claimed.id, [], [])
-                await self._claims.reject(claimed, str(error))
-            DOCUMENTS.add(1, state=DocumentState.REJECTED)
-            logger.info("document rejected", extra={"document": str(claimed.id)})
+            await self._reject(claimed, str(error))
             return
         passages = await asyncio.to_thread(self._split, document, claimed.id)
         vectors = await self._embed(passages)
@@ -92,6 +88,13 @@ class Indexer(ClaimingActor[UUID]):
             await self._claims.indexed(claimed, document.title, passages)
         DOCUMENTS.add(1, state=DocumentState.INDEXED)
         logger.info("document indexed", extra={"document": str(claimed.id), "passages": len(passages)})
+
+    async def _reject(self, claimed: ClaimedDocument, reason: str) -> None:
+        async with self._writing(claimed):
+            await self._index.replace(claimed.tenant_id, claimed.id, [], [])  # what an older file said
+            await self._claims.reject(claimed, reason)
+        DOCUMENTS.add(1, state=DocumentState.REJECTED)
+        logger.info("document rejected", extra={"document": str(claimed.id)})
 
     async def _embed(self, passages: Sequence[Passage]) -> list[Vector]:
         vectors: list[Vector] = []
@@ -116,6 +119,8 @@ class Indexer(ClaimingActor[UUID]):
         await self._claims.confirm(claimed)
         try:
             yield
+        except SearchRefused:  # an answer: nothing was written, and nothing is under way
+            raise
         except BaseException:  # cancelled, too: the write may be under way
             self._unsure[claimed.id] = claimed.tenant_id
             raise
@@ -136,8 +141,9 @@ class Indexer(ClaimingActor[UUID]):
             exc_info=None if expected else error,
         )
         try:
-            if claimed.tries + 1 >= MOST_TRIES and not expected:
-                await self._claims.reject(claimed, "This document could not be processed; please send it again.")
+            is_worn_out = claimed.tries + 1 >= MOST_TRIES and claimed.state is not DocumentState.REMOVED
+            if is_worn_out and not expected:
+                await self._reject(claimed, "This document could not be processed; please send it again.")
             else:
                 await self._claims.fail(claimed)
         except ParleyError:

@@ -60,6 +60,7 @@ class PassageIndex(Protocol):
 
         Raises:
             SearchUnavailable: retryable; a repeat completes it.
+            SearchRefused: these passages are not taken, now or later.
         """
         ...
 

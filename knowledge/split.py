@@ -46,7 +46,8 @@ def split(
 
     Args:
         count_tokens: of the embedding model; it counts what is embedded, `Passage.context`.
-        max_tokens: of a passage's context, its path of headings included; at least 32. Nor has it more than 4,096 bytes.
+        max_tokens: of a passage's context, its path of headings included; at least 32. It has no more than
+            4,096 bytes either.
     """
     if max_tokens < MIN_TOKENS:
         raise ValueError(f"max_tokens must be at least {MIN_TOKENS}")

@@ -7,6 +7,7 @@
     │   └── GraphRefused     Graph answered with an error code
     ├── WeErred              a wrong setting or a broken rule of our own
     │   ├── WrongSetting
+    │   ├── SearchRefused    Milvus answered, and does not take what we gave it
     │   ├── IllegalStep      a row asked to take a step its life does not have
     │   └── LeaseLost        the fencing number moved on: somebody else holds the row
     └── MachineFailed        a neighbour is away, slow or full; the same call may succeed later
@@ -57,6 +58,10 @@ class WeErred(ParleyError):
 
 class WrongSetting(WeErred):
     """Stops the start; the message names the setting and what it should be."""
+
+
+class SearchRefused(WeErred):
+    """Milvus is there and says no; the same passages will be refused again."""
 
 
 class IllegalStep(WeErred):

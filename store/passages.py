@@ -14,9 +14,9 @@ from uuid import UUID
 
 from grpc import RpcError  # type: ignore[import-untyped]
 from pymilvus import AnnSearchRequest, AsyncMilvusClient, DataType, Function, FunctionType, MilvusClient, RRFRanker
-from pymilvus.exceptions import MilvusException
+from pymilvus.exceptions import DataNotMatchException, MilvusException, ParamError
 
-from models.errors import SearchUnavailable
+from models.errors import SearchRefused, SearchUnavailable
 from models.passage import FoundPassage, Passage, Vector
 
 SEARCH_LIMIT_S = 3.0
@@ -27,7 +27,10 @@ RRF_K = 60  # the constant of the paper on reciprocal rank fusion (Cormack, Clar
 # pings more often than every 300 s; the call under way is lost with the connection.
 _CHANNEL = {"grpc.keepalive_time_ms": 360_000}
 _MADE_WITHIN_S = 5.0
-_MOST_BYTES = 16_384  # of a VARCHAR; a passage is at most some 200 tokens
+_MOST_BYTES = 16_384  # of a VARCHAR; the splitter keeps a passage within a quarter of it
+# What pymilvus and the server call an argument that is wrong: the older code, and the newer ones from 1100 on
+# (Milvus, pkg/util/merr/errors.go: parameter invalid, missing, too large).
+_REFUSALS = frozenset({6, 1100, 1101, 1102})
 _STORED = ["document_id", "title", "ordinal", "text", "headings", "page", "vector"]
 _INDEXES: Mapping[str, Mapping[str, Any]] = {
     "vector": {"index_type": "HNSW", "metric_type": "COSINE", "params": {"M": 16, "efConstruction": 200}},
@@ -94,12 +97,13 @@ class MilvusPassages:
 
         Raises:
             SearchUnavailable: retryable; a repeat completes it.
+            SearchRefused: Milvus does not take these passages, now or later; those that it has are unchanged.
         """
         rows = [_row(tenant_id, passage, vector) for passage, vector in zip(passages, vectors, strict=True)]
         client = await self._connected()
         async with self._writing:
             if rows:
-                await _limited(client.upsert(self.collection, rows), WRITE_LIMIT_S)
+                await _limited(_taken(client.upsert(self.collection, rows)), WRITE_LIMIT_S)
             await _limited(
                 self._delete_others(client, tenant_id, document_id, [row["id"] for row in rows]), WRITE_LIMIT_S
             )
@@ -181,6 +185,17 @@ async def _limited(call: Awaitable[Result], limit_s: float) -> Result:
             return await call
     except (MilvusException, RpcError, TimeoutError, OSError) as error:
         raise SearchUnavailable("Milvus does not answer in time") from error
+
+
+async def _taken(call: Awaitable[Result]) -> Result:
+    """Tell "it says no" from "it is away": the second passes, the first does not."""
+    try:
+        return await call
+    except MilvusException as error:
+        is_refusal = error.is_input_error or error.code in _REFUSALS
+        if is_refusal or isinstance(error, ParamError | DataNotMatchException):
+            raise SearchRefused("Milvus does not take a passage") from error
+        raise
 
 
 def _row(tenant_id: UUID, passage: Passage, vector: Vector) -> dict[str, Any]:

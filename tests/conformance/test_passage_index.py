@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from actors.ports import PassageIndex
+from models.errors import SearchRefused
 from models.passage import Passage, Vector
 from store.passages import MilvusPassages
 from tests.factories import direction, passage
@@ -48,6 +49,14 @@ async def test_a_passage_is_found_as_it_was_kept(index: PassageIndex) -> None:
     (one,) = await index.search(tenant, direction(0), "When do you open?", 5)
     assert one.passage == kept
     assert one.similarity == pytest.approx(0.5, abs=1e-5)  # cos 60°
+
+
+async def test_a_passage_that_no_index_takes_is_refused_and_the_others_stay(index: PassageIndex) -> None:
+    tenant, document = uuid4(), uuid4()
+    kept = await keep(index, tenant, document, 0)
+    with pytest.raises(SearchRefused):
+        await index.replace(tenant, document, [passage("Q" * 20_000, document_id=document)], [direction(0)])
+    assert await found(index, tenant) == kept
 
 
 async def test_a_tenant_finds_its_own_passages_only(index: PassageIndex) -> None:

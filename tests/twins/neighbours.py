@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from models.answer import Answer, Question, Rung
-from models.errors import EmbedderUnavailable, SearchUnavailable
+from models.errors import EmbedderUnavailable, SearchRefused, SearchUnavailable
 from models.message import OutboundMessage, Recipient
 from models.passage import FoundPassage, Passage, Vector
 from tests.twins.outbox import TwinQueue
@@ -62,6 +62,8 @@ class TwinPassages:
     ) -> None:
         if self.is_away:
             raise SearchUnavailable("away")
+        if any(len(passage.context.encode()) > 16_384 for passage in passages):
+            raise SearchRefused("too long")
         kept = {key: row for key, row in self._rows.items() if (row[0], row[1].document_id) != (tenant_id, document_id)}
         new = {passage.id: (tenant_id, passage, vector) for passage, vector in zip(passages, vectors, strict=True)}
         self._rows = {**kept, **new}

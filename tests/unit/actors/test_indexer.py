@@ -163,6 +163,31 @@ async def test_a_document_that_keeps_failing_for_no_neighbours_fault_is_rejected
     assert [record.levelno for record in caplog.records if record.name == "actors.indexer"] == [logging.ERROR]
 
 
+@pytest.mark.parametrize(("tries", "became"), [(0, "failed"), (MOST_TRIES - 1, "rejected")])
+async def test_passages_that_the_index_refuses_are_tried_a_few_times_and_leave_nothing_to_mend(
+    bench: Bench, tries: int, became: str
+) -> None:
+    key = uuid4()
+    await bench.work(document("one", id=key))
+    bench.claims.became.clear()
+    indexer = bench.indexer()
+    await indexer._work(document("Q" * 20_000, id=key, tries=tries))
+    await indexer._step()
+    assert [what for what, *_ in bench.claims.became] == [became]
+    assert bench.claims.again == []
+    assert await bench.found() == ([] if became == "rejected" else ["one"])
+
+
+async def test_a_removed_document_is_forgotten_however_often_that_failed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def odd(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.index, "replace", odd)
+    assert await bench.work(document(state=DocumentState.REMOVED, tries=MOST_TRIES)) == [("failed",)]
+
+
 async def test_a_lost_lease_is_nobodys_failure(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.claims.error = LeaseLost("lost")
     assert await bench.work(document()) == []
