@@ -25,7 +25,15 @@ async def test_with_a_token_file_nobody_controls_without_the_token() -> None:
     async with wire(control_token="control-me") as connected:
         for header in ({}, {"Authorization": "Bearer wrong"}):
             async with httpx2.AsyncClient(base_url=connected.url, headers=header, trust_env=False) as stranger:
-                for path in ("health", "numbers", "users", "events", f"conversations/u/{NUMBER_ID}"):
+                for path in (
+                    "health",
+                    "numbers",
+                    "users",
+                    "events",
+                    f"conversations/u/{NUMBER_ID}",
+                    "faults",
+                    "verdict",
+                ):
                     assert (await stranger.get(f"/simulator/{path}")).status_code == 401
                 assert (await stranger.get("/")).status_code == 200  # the page itself asks for the token
         assert (await connected.control.health())["ok"] is True
@@ -118,3 +126,31 @@ async def test_where_no_simulator_is_the_client_says_so() -> None:
     async with SimulatorClient("http://127.0.0.1:9") as client:
         with pytest.raises(SimulatorUnreachable):
             await client.health()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "clock", {"advance_s": -1}, 422),
+        ("POST", "clock", {"advance_s": "soon"}, 422),
+        ("POST", "limits", {"number_per_s": 0}, 422),
+        ("POST", "users/batch", {"count": 0}, 422),
+        ("POST", "users/batch", {"count": 1.5}, 422),
+        ("POST", "users/nobody/move", {}, 404),
+        ("POST", "users/nobody/standing", {"is_blocking": True}, 404),
+        ("POST", "updates", {"to": NUMBER_ID, "field": "x", "value": "y"}, 422),
+        ("POST", "updates", {"to": "7", "field": "x", "value": {}}, 404),
+        ("POST", "loads", {"messages": 1}, 422),
+        ("GET", "loads/load-1", None, 404),
+        ("GET", "ledger/third", None, 404),
+        ("GET", "ledger/told?after=x", None, 422),
+        ("GET", "verdict?match=luck", None, 422),
+    ],
+)
+async def test_a_trial_that_cannot_be_is_refused_with_a_sentence(
+    connected: Wire, method: str, path: str, body: dict[str, object] | None, status: int
+) -> None:
+    async with httpx2.AsyncClient(base_url=connected.url, trust_env=False) as program:
+        response = await program.request(method, f"/simulator/{path}", json=body)
+    assert response.status_code == status
+    assert response.json()["error"]
