@@ -62,6 +62,7 @@ tenants = Table(
     Column("slug", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("languages", ARRAY(Text), nullable=False),
+    Column("patience_ms", Integer, nullable=False, server_default=text("1200")),  # the wait for more lines
     created_at(),
 )
 
@@ -163,6 +164,7 @@ turns = Table(
     Column("language", Text, nullable=False),
     Column("rung", Text),
     Column("model", Text),
+    Column("prompt_version", Text),  # null: no generative model spoke
     Column("abstained", Boolean, nullable=False),
     Column("confidence", Float),
     Column("wants_person", Boolean, nullable=False),

@@ -60,6 +60,7 @@ def upgrade() -> None:
     sa.Column('slug', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('languages', sa.ARRAY(sa.Text()), nullable=False),
+    sa.Column('patience_ms', sa.Integer(), server_default=sa.text('1200'), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tenants')),
     sa.UniqueConstraint('slug', name=op.f('uq_tenants_slug'))
@@ -173,6 +174,7 @@ def upgrade() -> None:
     sa.Column('language', sa.Text(), nullable=False),
     sa.Column('rung', sa.Text(), nullable=True),
     sa.Column('model', sa.Text(), nullable=True),
+    sa.Column('prompt_version', sa.Text(), nullable=True),
     sa.Column('abstained', sa.Boolean(), nullable=False),
     sa.Column('confidence', sa.Float(), nullable=True),
     sa.Column('wants_person', sa.Boolean(), nullable=False),
