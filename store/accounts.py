@@ -6,18 +6,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.conversation import Tenant
 from models.errors import TheyErred
 from models.tables import apps, numbers, tenants
 from security.keyring import Keyring
-from store.database import Database
+from store.database import Database, Writing
+
+MOST_SECRETS = 2  # of an app at a time: its newest and the one before it
 
 
 class NoSuchAccount(TheyErred):
-    """A tenant or number that nobody has added."""
+    """A tenant, number or app that nobody has added."""
+
+
+class AppOfAnother(TheyErred):
+    """An app signs for another tenant's number; whoever brings other secrets must not replace that tenant's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +94,11 @@ class Accounts:
         app: App,
         access_token: str,
     ) -> None:
-        """Add a number with its app, or replace what was known of either; a stopped number starts again."""
+        """Add a number with its app, or replace what was known of either; a stopped number starts again.
+
+        Raises:
+            AppOfAnother: the app serves another tenant and has other secrets; nothing was changed.
+        """
         number = {
             "tenant_id": tenant_id,
             "app_name": app.name,
@@ -97,15 +107,31 @@ class Accounts:
             "access_token": self._keyring.encrypt_text(access_token, "numbers.access_token"),
             "stopped_reason": None,
         }
-        signing = {
-            "secrets": self._keyring.encrypt(orjson.dumps([secret.decode() for secret in app.secrets]), "apps.secrets"),
-            "verify_token": self._keyring.encrypt_text(app.verify_token, "apps.verify_token"),
-        }
-        new_app = insert(apps).values(name=app.name, **signing)
         new_number = insert(numbers).values(phone_number_id=phone_number_id, **number)
         async with self._database.write() as connection:
-            await connection.execute(new_app.on_conflict_do_update(index_elements=["name"], set_=signing))
+            await self._keep_app(connection, tenant_id, app)
             await connection.execute(new_number.on_conflict_do_update(index_elements=["phone_number_id"], set_=number))
+
+    async def rotate_secret(self, app_name: str, secret: bytes, *, forget_old: bool = False) -> None:
+        """Let an app sign with a new secret, put before the old one, which may sign until the next rotation.
+
+        Args:
+            app_name: of an app that some number has.
+            secret: as Meta shows it after "reset".
+            forget_old: whether the old one must not sign any more, as when it has leaked.
+        Raises:
+            NoSuchAccount: no app has this name.
+        """
+        async with self._database.write() as connection:
+            row = (await connection.execute(_app_named(app_name))).one_or_none()
+            if row is None:
+                raise NoSuchAccount(
+                    f"no app is called '{app_name}'; ./parley numbers list shows the app of each number"
+                )
+            old = () if forget_old else self._app(row).secrets
+            secrets = tuple(dict.fromkeys((secret, *old)))[:MOST_SECRETS]
+            statement = update(apps).where(apps.c.name == app_name).values(secrets=self._seal_secrets(secrets))
+            await connection.execute(statement)
 
     async def numbers(self) -> list[Number]:
         """Give all numbers, without secrets."""
@@ -146,6 +172,27 @@ class Accounts:
             raise NoSuchAccount("the number of a queued message is gone")
         return self._keyring.decrypt_text(sealed, "numbers.access_token")
 
+    async def _keep_app(self, connection: Writing, tenant_id: UUID, app: App) -> None:
+        """Make the app, or replace its secrets where it is this tenant's alone."""
+        signing = {
+            "secrets": self._seal_secrets(app.secrets),
+            "verify_token": self._keyring.encrypt_text(app.verify_token, "apps.verify_token"),
+        }
+        await connection.execute(insert(apps).values(name=app.name, **signing).on_conflict_do_nothing())
+        known = self._app((await connection.execute(_app_named(app.name))).one())
+        of_others = select(numbers.c.phone_number_id).where(
+            numbers.c.app_name == app.name, numbers.c.tenant_id != tenant_id
+        )
+        if (await connection.execute(of_others.limit(1))).first() is None:
+            await connection.execute(update(apps).where(apps.c.name == app.name).values(**signing))
+        elif not set(app.secrets) <= set(known.secrets) or app.verify_token != known.verify_token:
+            raise AppOfAnother(
+                f"the app '{app.name}' signs for another tenant's number, with other secrets; name an app of its own"
+            )
+
+    def _seal_secrets(self, secrets: Sequence[bytes]) -> bytes:
+        return self._keyring.encrypt(orjson.dumps([secret.decode() for secret in secrets]), "apps.secrets")
+
     def _app(self, row: Row[Any]) -> App:
         secrets = orjson.loads(self._keyring.decrypt(row.secrets, "apps.secrets"))
         return App(
@@ -153,6 +200,11 @@ class Accounts:
             secrets=tuple(secret.encode() for secret in secrets),
             verify_token=self._keyring.decrypt_text(row.verify_token, "apps.verify_token"),
         )
+
+
+def _app_named(name: str) -> Select[Any]:
+    """Lock it: whoever compares the secrets and then writes them must see the newest."""
+    return select(apps).where(apps.c.name == name).with_for_update()
 
 
 def _tenant(row: Row[Any]) -> Tenant:

@@ -86,6 +86,25 @@ def add_number(
     run(work())
 
 
+@numbers.command("rotate-secret")
+def rotate_secret(
+    app: Annotated[str, typer.Argument(help="Name of the app, as ./parley numbers list shows it.")],
+    app_secret_file: Annotated[Path | None, typer.Option(help="File; else asked for, or standard input.")] = None,
+    forget_old: Annotated[
+        bool, typer.Option("--forget-old", help="Let the old secret sign no more at once: it has leaked.")
+    ] = False,
+) -> None:
+    """Let an app sign with a new secret; the one before it may sign until the next rotation."""
+    secret = read_secret(app_secret_file, "app secret").encode()
+
+    async def work() -> None:
+        async with installation() as opened:
+            await opened.accounts.rotate_secret(app, secret, forget_old=forget_old)
+            out.print("the new secret may sign within 10 seconds")
+
+    run(work())
+
+
 @numbers.command("list")
 def list_numbers() -> None:
     """Show all numbers, and why sending is stopped where it is."""
