@@ -23,13 +23,14 @@ conductor = Conductor(plan=plan, wait=time.sleep)
 
 
 class Sender(User):
-    """One connection to each target; as many of them as the plan says."""
+    """One connection at a time; as many senders as the plan says."""
 
     wait_time = constant(0)
     fixed_count = plan.connections
 
     def on_start(self) -> None:
-        self._connections: dict[str, Connection] = {}
+        self._leg = -1
+        self._connection: Connection | None = None
 
     @task
     def send(self) -> None:
@@ -37,10 +38,7 @@ class Sender(User):
         order = conductor.next()
         if order is None:
             raise StopUser
-        leg = conductor.leg(order.leg)
-        connection = self._connections.get(leg.url)
-        if connection is None:
-            connection = self._connections[leg.url] = Connection(leg.url, timeout_s=plan.timeout_s)
+        leg, connection = conductor.leg(order.leg), self._connected(order.leg)
         method = "GET" if leg.kind == "get" else "POST"
         sent, clock, answer, error = time.time(), time.perf_counter(), b"", None
         try:
@@ -50,6 +48,14 @@ class Sender(User):
         elapsed_ms = (time.perf_counter() - clock) * 1000
         conductor.note(order, sent=sent, status=status, named=_named(order, leg.kind, answer))
         self._tell(leg.target, elapsed_ms, len(answer), error, status)
+
+    def _connected(self, leg: int) -> Connection:
+        """A connection of this leg's: servers hang up on one that has been idle while the other target's turn was."""
+        if self._connection is None or leg != self._leg:
+            if self._connection is not None:
+                self._connection.close()
+            self._leg, self._connection = leg, Connection(conductor.leg(leg).url, timeout_s=plan.timeout_s)
+        return self._connection
 
     def _tell(self, target: str, elapsed_ms: float, length: int, error: OSError | None, status: int) -> None:
         bad = None if 200 <= status < 300 else Exception(f"HTTP {status}")

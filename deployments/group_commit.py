@@ -25,7 +25,12 @@ class GroupCommit(Generic[Item, Result]):
     """Collects what arrives while a commit is under way, and commits it together next."""
 
     def __init__(
-        self, commit: Callable[[Sequence[Item]], Awaitable[Result]], *, most_together: int, most_waiting: int
+        self,
+        commit: Callable[[Sequence[Item]], Awaitable[Result]],
+        *,
+        most_together: int,
+        most_waiting: int,
+        pace_s: float = 0.0,
     ) -> None:
         """Take the write.
 
@@ -33,10 +38,14 @@ class GroupCommit(Generic[Item, Result]):
             commit: keeps all items or none; raises StoreUnavailable when the database is away.
             most_together: items of one commit.
             most_waiting: items that may wait; one more is refused.
+            pace_s: from the beginning of one commit to that of the next, while several items come at a time; a lone
+                one never waits for company.
         """
         self._commit = commit
         self._most_together = most_together
         self._most_waiting = most_waiting
+        self._pace_s = pace_s
+        self._not_before = 0.0  # by the loop's clock
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._arrived = asyncio.Event()
         self._stopping = False
@@ -94,11 +103,20 @@ class GroupCommit(Generic[Item, Result]):
     async def _commit_on(self) -> None:
         while self._waiting or not self._stopping:
             await self._arrived.wait()
+            await self._keep_pace()
             group, self._waiting = self._waiting[: self._most_together], self._waiting[self._most_together :]
             if not self._waiting and not self._stopping:
                 self._arrived.clear()
+            if len(group) > 1:
+                self._not_before = asyncio.get_running_loop().time() + self._pace_s
             if group:
                 await self._commit_group(group)
+
+    async def _keep_pace(self) -> None:
+        """Let more gather where the commit before was shared; the faster commits are, the less they would share."""
+        wait_s = self._not_before - asyncio.get_running_loop().time()
+        if wait_s > 0 and len(self._waiting) < self._most_together and not self._stopping:
+            await asyncio.sleep(wait_s)
 
     async def _commit_group(self, group: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:

@@ -73,6 +73,8 @@ class CachedSigners:
         Raises:
             StoreUnavailable: they are too old and cannot be read; nothing can be checked, so nothing is accepted.
         """
+        if not fresh and self._known is not None and time.monotonic() - self._read_at <= self.LIFE_S:
+            return self._known  # the common case, for which a lock and a timer would cost more than the check
         try:
             async with asyncio.timeout(self.LIMIT_S):
                 return await self._current(fresh)

@@ -130,7 +130,17 @@ def _handler(stream: TextIO | None, file: Path | None) -> logging.Handler:
         # Not `sys.stderr`: inside a replica Serve may have put its own logger there, and lines would go round.
         return logging.StreamHandler(stream or sys.__stderr__ or sys.stderr)
     file.parent.mkdir(parents=True, exist_ok=True)
-    return RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
+    return _RotatingFile(file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
+
+
+class _RotatingFile(RotatingFileHandler):
+    """The original formats every line twice, the first time only to know its length; redaction makes that dear."""
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's name
+        """Rotate when the file has reached its size: the last line may stand out over it."""
+        if self.stream is None:
+            self.stream = self._open()
+        return self.stream.tell() >= self.maxBytes
 
 
 class _Formatter(ProcessorFormatter):
