@@ -104,6 +104,8 @@ contacts = Table(
 contact_aliases = Table(
     "contact_aliases",
     metadata,
+    # Two tenants may share a portfolio (an agency's), and must not share what is known of a person.
+    Column("tenant_id", ForeignKey("tenants.id"), primary_key=True),
     Column("portfolio", Text, primary_key=True),
     Column("kind", Text, primary_key=True),  # "user_id" or "phone"
     Column("digest", LargeBinary, primary_key=True),

@@ -22,7 +22,10 @@ Alias = tuple[str, bytes]  # kind, digest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Where identities are unique: a business-scoped user id means something within one portfolio only."""
+    """Where identities are unique: a business-scoped user id means something within one portfolio only.
+
+    Tenants of one portfolio still share nobody: what one of them knows of a person is not the other's.
+    """
 
     tenant_id: UUID
     portfolio: str
@@ -52,7 +55,9 @@ def aliases(keyring: Keyring, sender: Sender) -> dict[str, bytes]:
 async def _known(connection: Writing, scope: Scope, wanted: Mapping[str, bytes]) -> dict[str, UUID]:
     table = contact_aliases
     statement = select(table.c.kind, table.c.contact_id).where(
-        table.c.portfolio == scope.portfolio, tuple_(table.c.kind, table.c.digest).in_(list(wanted.items()))
+        table.c.tenant_id == scope.tenant_id,
+        table.c.portfolio == scope.portfolio,
+        tuple_(table.c.kind, table.c.digest).in_(list(wanted.items())),
     )
     return {kind: contact_id for kind, contact_id in await connection.execute(statement)}
 
@@ -82,6 +87,7 @@ async def _take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone
     Somebody who was known by this phone alone keeps it; there is no other way to reach them.
     """
     before = select(contact_aliases.c.contact_id).where(
+        contact_aliases.c.tenant_id == scope.tenant_id,
         contact_aliases.c.portfolio == scope.portfolio,
         contact_aliases.c.kind == "phone",
         contact_aliases.c.digest == phone,
@@ -93,12 +99,18 @@ async def _take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone
 
 async def _note(connection: Writing, scope: Scope, contact_id: UUID, wanted: Mapping[str, bytes]) -> None:
     rows = [
-        {"portfolio": scope.portfolio, "kind": kind, "digest": digest, "contact_id": contact_id}
+        {
+            "tenant_id": scope.tenant_id,
+            "portfolio": scope.portfolio,
+            "kind": kind,
+            "digest": digest,
+            "contact_id": contact_id,
+        }
         for kind, digest in sorted(wanted.items())
     ]
     statement = insert(contact_aliases).values(rows)
     moved = statement.on_conflict_do_update(
-        index_elements=["portfolio", "kind", "digest"],
+        index_elements=["tenant_id", "portfolio", "kind", "digest"],
         set_={"contact_id": statement.excluded.contact_id},
         where=contact_aliases.c.contact_id != statement.excluded.contact_id,
     )

@@ -81,6 +81,17 @@ async def test_a_phone_with_another_user_id_is_another_person(business: Business
     assert await contact_of(business, Sender(phone=number)) == ben
 
 
+async def test_two_tenants_of_one_portfolio_share_nobody(business: Business) -> None:
+    other = await make_business(business.database, business.keyring, portfolio=business.portfolio)
+    ana = Sender(phone=phone(), user_id=fresh("US."), name="Ana")
+    ours, theirs = await contact_of(business, ana), await contact_of(other, ana)
+    assert ours != theirs
+    async with business.database.read() as connection:
+        statement = select(contacts.c.tenant_id).where(contacts.c.id == theirs)
+        assert (await connection.execute(statement)).scalar_one() == other.tenant.id
+    assert await contact_of(business, ana) == ours
+
+
 async def test_an_answer_never_goes_to_the_new_owner_of_a_phone(business: Business) -> None:
     number = phone()
     hers = Sender(phone=number, user_id=fresh("US."))

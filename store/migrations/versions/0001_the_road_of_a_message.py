@@ -117,12 +117,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_numbers_tenant_id'), 'numbers', ['tenant_id'], unique=False)
     op.create_table('contact_aliases',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('portfolio', sa.Text(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=False),
     sa.Column('digest', sa.LargeBinary(), nullable=False),
     sa.Column('contact_id', sa.Uuid(), nullable=False),
     sa.ForeignKeyConstraint(['contact_id'], ['contacts.id'], name=op.f('fk_contact_aliases_contact_id')),
-    sa.PrimaryKeyConstraint('portfolio', 'kind', 'digest', name=op.f('pk_contact_aliases'))
+    sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_contact_aliases_tenant_id')),
+    sa.PrimaryKeyConstraint('tenant_id', 'portfolio', 'kind', 'digest', name=op.f('pk_contact_aliases'))
     )
     op.create_index(op.f('ix_contact_aliases_contact_id'), 'contact_aliases', ['contact_id'], unique=False)
     op.create_table('conversations',
