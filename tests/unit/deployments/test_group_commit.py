@@ -187,3 +187,25 @@ async def test_a_loop_that_has_died_is_told() -> None:
     with pytest.raises(Overloaded):
         await group.keep("x", 0.01)
     assert not group.is_alive
+
+
+async def test_after_a_shared_commit_the_next_waits_for_company(rows: Rows) -> None:
+    group = GroupCommit(rows.write, most_together=MOST_TOGETHER, most_waiting=MOST_WAITING, pace_s=0.2)
+    group.start()
+    first = await held(rows, group)
+    shared = await waiting(group, "a", "b")
+    rows.may_commit.set()
+    await asyncio.gather(first, *shared)
+    (earlier,) = await waiting(group, "c")
+    await asyncio.gather(earlier, group.keep("d", LIMIT_S))
+    await group.drain()
+    assert rows.commits == [["first"], ["a", "b"], ["c", "d"]]
+
+
+async def test_a_lone_item_never_waits_for_company(rows: Rows) -> None:
+    group = GroupCommit(rows.write, most_together=MOST_TOGETHER, most_waiting=MOST_WAITING, pace_s=2 * LIMIT_S)
+    group.start()
+    for item in "ab":
+        await group.keep(item, LIMIT_S)
+    await group.drain()
+    assert rows.commits == [["a"], ["b"]]
