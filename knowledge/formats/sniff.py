@@ -38,8 +38,11 @@ _FOREIGN = {
     b"MZ": "a program",
     b"SQLite format 3": "a database",
 }
-_HTML = re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
-_MARKDOWN = re.compile(r"^(#{1,6} \S|[-*+] \S|> \S|\|.+\||```|\[.+\]\(.+\))|\*\*\S", re.M)
+# Both are linear, whatever a stranger writes: what was matched is not tried in another way (atomic groups, `++`, `*+`).
+_HTML = re.compile(
+    r"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:(?><!--.*?-->)\s*+)*+<(?:!doctype\s++html|html|head|body)\b", re.I | re.S
+)
+_MARKDOWN = re.compile(r"^(#{1,6} \S|[-*+] \S|> \S|\|.+\||```|\[[^\]\n]++\]\([^)\n]++\))|\*\*\S", re.M)
 _MARKDOWN_HEADING = re.compile(r"^#{1,6} \S", re.M)
 
 
