@@ -44,6 +44,7 @@ class Indexer(ClaimingActor[UUID]):
         self._index = index
         self._extract = extract
         self._split = split
+        self._served: UUID | None = None  # the tenant whose turn was last
         self._unsure: dict[UUID, UUID] = {}  # documents to be written once more, and their tenants
         # One file at a time: parsing and embedding fill a processor each.
         keeper: Keeper[UUID] = Keeper("indexer", lambda keys: claims.renew(owner, keys), most=1)
@@ -63,7 +64,8 @@ class Indexer(ClaimingActor[UUID]):
         await self._mend()
         if self._keeper.free == 0:
             return False
-        for claimed in await self._claims.claim(self._owner, self._keeper.free):
+        for claimed in await self._claims.claim(self._owner, self._keeper.free, self._served):
+            self._served = claimed.tenant_id
             self._keeper.begin(claimed.id, self._work(claimed))
         return False
 

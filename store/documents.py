@@ -79,8 +79,15 @@ class Documents:
         async with self._database.read() as connection:
             return [_record(row) for row in await connection.execute(statement)]
 
-    async def claim(self, owner: str, limit: int) -> list[ClaimedDocument]:
-        """Take documents that wait to be indexed or removed, the longest waiting first."""
+    async def claim(self, owner: str, limit: int, after: UUID | None = None) -> list[ClaimedDocument]:
+        """Take documents that wait to be indexed or removed, the longest waiting of a tenant first.
+
+        Args:
+            owner: who takes them.
+            limit: how many at most.
+            after: the tenant that was served last; the next in the order of ids has its turn, so that one that sends
+                thousands of files makes another's wait for one file each.
+        """
         table = documents
         async with self._database.write() as connection:
             rows = await leases.claim(
@@ -88,7 +95,7 @@ class Documents:
                 table,
                 owner=owner,
                 where=table.c.state.in_(["received", "removed"]) & (table.c.due_at <= func.now()),
-                order_by=table.c.due_at,
+                order_by=(table.c.tenant_id <= after, table.c.tenant_id, table.c.due_at) if after else table.c.due_at,
                 limit=limit,
             )
         return [_claimed(row) for row in rows]

@@ -35,12 +35,18 @@ def in_order(table: Table, where: ColumnElement[bool]) -> CTE:
 
 
 def claiming(
-    table: Table, *, owner: str, where: ColumnElement[bool], order_by: ColumnElement[Any], limit: int
+    table: Table,
+    *,
+    owner: str,
+    where: ColumnElement[bool],
+    order_by: ColumnElement[Any] | tuple[ColumnElement[Any], ...],
+    limit: int,
 ) -> Update:
     """Give the statement that takes up to `limit` rows that nobody holds, in order."""
     now = func.now()
     free = or_(table.c.lease_until.is_(None), table.c.lease_until < now)
-    due = select(_key(table)).where(where, free).order_by(order_by).limit(limit)
+    order = order_by if isinstance(order_by, tuple) else (order_by,)
+    due = select(_key(table)).where(where, free).order_by(*order).limit(limit)
     # SKIP LOCKED: two claimers never wait for each other, and never take the same row.
     chosen = due.with_for_update(skip_locked=True, key_share=True).cte("chosen")
     return (
@@ -62,7 +68,7 @@ async def claim(
     *,
     owner: str,
     where: ColumnElement[bool],
-    order_by: ColumnElement[Any],
+    order_by: ColumnElement[Any] | tuple[ColumnElement[Any], ...],
     limit: int,
 ) -> Sequence[Row[Any]]:
     """Take up to `limit` rows that nobody holds, in order; give them whole, with their new fence."""

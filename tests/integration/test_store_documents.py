@@ -225,6 +225,25 @@ async def _expire(business: Business) -> None:
         await connection.execute(statement.values(lease_until=documents.c.created_at))
 
 
+async def test_a_tenant_with_many_files_lets_another_have_its_turn(store: Documents, database: Database) -> None:
+    keyring = Keyring({"test": b"k" * 32})
+    flooding, other = [await make_business(database, keyring) for _ in range(2)]
+    for place in range(4):
+        await store.add(flooding.tenant.id, f"{place}.md", b"x")
+    await store.add(other.tenant.id, "one.md", b"x")
+    tenants = {flooding.tenant.id, other.tenant.id}
+    served: list[UUID] = []
+    after = flooding.tenant.id
+    while len(served) < 5:
+        (claim,) = await store.claim("indexer", 1, after)
+        after = claim.tenant_id
+        if after in tenants:
+            served.append(after)
+        await store.fail(claim)
+    assert served[0] == other.tenant.id or served[1] == other.tenant.id
+    assert served.count(flooding.tenant.id) == 4
+
+
 async def test_a_failed_document_waits_before_it_is_tried_again(business: Business, store: Documents) -> None:
     await store.add(business.tenant.id, "hours.md", b"x")
     await store.fail(await claimed(business, store))

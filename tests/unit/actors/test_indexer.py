@@ -28,8 +28,10 @@ class Claims:
         self.is_lost = self.is_gone = False
         self.again: list[UUID] = []
         self.noted = asyncio.Event()
+        self.served: UUID | None = None
 
-    async def claim(self, owner: str, limit: int) -> list[ClaimedDocument]:
+    async def claim(self, owner: str, limit: int, after: UUID | None = None) -> list[ClaimedDocument]:
+        self.served = after
         claims, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return claims
 
@@ -234,6 +236,17 @@ async def test_what_a_drain_cut_off_is_done_once_more(bench: Bench, monkeypatch:
 async def test_a_store_that_cannot_note_a_failure_ends_nothing(bench: Bench) -> None:
     bench.extract_error, bench.claims.error = ZeroDivisionError(), StoreUnavailable("away")
     assert await bench.work(document()) == []
+
+
+async def test_the_tenant_that_was_served_is_not_the_next(bench: Bench) -> None:
+    bench.claims.waiting = [document()]
+    indexer = bench.indexer()
+    await indexer._step()
+    async with asyncio.timeout(10):
+        await bench.claims.noted.wait()
+        await indexer._keeper.drain(1.0)
+    await indexer._step()
+    assert bench.claims.served == TENANT
 
 
 async def test_it_reads_one_document_at_a_time_and_finishes_it_when_drained(bench: Bench) -> None:
