@@ -20,7 +20,7 @@ class Leg:
 
     target: str  # "ours", or the name of a baseline
     url: str
-    kind: Literal["text", "mixed", "batch", "say", "get"]
+    kind: Literal["text", "mixed", "batch", "say", "get", "search"]
     seconds: float
     rate: float | None = None  # arrivals a second, open loop; None: every connection always has one under way
     warm_up: bool = False  # told, and dropped

@@ -31,6 +31,7 @@ class Site:
     operator_url: str
     operator_token: str = field(repr=False)
     database_url: str = field(repr=False)
+    milvus_uri: str
     lines: tuple[Line, ...]
     tenants: int
     passages: int

@@ -40,7 +40,7 @@ _FOREIGN = (PREFIX, "RAY_", "HF_", "VLLM_")  # what a developer's shell may hold
 
 _SCENARIOS = """\
 ack: webhooks acknowledged a second. batch: a POST of 1,000 updates. steady: messages answered a second. \
-burst: ten times as many for a while."""
+burst: ten times as many for a while. retrieval: searches among 10,000 passages."""
 
 
 class Scenario(StrEnum):
@@ -50,6 +50,7 @@ class Scenario(StrEnum):
     BATCH = "batch"
     STEADY = "steady"
     BURST = "burst"
+    RETRIEVAL = "retrieval"
 
 
 def bench(
@@ -156,6 +157,7 @@ async def _site(opened: Open, needs: "Needs", folder: Path) -> "Site":
         operator_url=f"http://127.0.0.1:{settings.http_port}",
         operator_token=settings.operator_token_text,
         database_url=state["environment"][f"{PREFIX}DATABASE_URL"],
+        milvus_uri=state["environment"][f"{PREFIX}MILVUS_URI"],
         lines=tuple(lines),
         tenants=len(tenants),
         passages=await _add_knowledge(opened, tenants, needs.passages),
