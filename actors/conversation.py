@@ -39,8 +39,7 @@ class ConversationWorker(ClaimingActor[UUID]):
         super().__init__(Loop("conversation", self._step), keeper, held_as="turns_under_way", grace_s=DRAIN_GRACE_S)
 
     async def _step(self) -> bool:
-        with timed(Step.ROUTE):
-            routed = await self._routing.route()
+        routed = await self._routing.route()
         if self._keeper.free == 0:
             return False
         claims = await self._claims.claim(self._owner, self._keeper.free)

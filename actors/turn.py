@@ -17,7 +17,7 @@ from knowledge.question import small_talk_reply, standalone
 from knowledge.requests import asks_for_person
 from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Speaker
-from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
+from models.conversation import ANSWER_DEADLINE, SILENT, ClosedTurn, OpenTurn
 from models.errors import MachineFailed
 from models.message import MessageKind, OutboundMessage
 from models.passage import FoundPassage
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 PASSAGES = 8  # found for a question: more bring more wrong answers than right ones
 LADDER_RESERVE = timedelta(seconds=3)  # left under the deadline for the rungs below the model
 
-_SILENT = frozenset({MessageKind.REACTION, MessageKind.SYSTEM, MessageKind.EDIT, MessageKind.REVOKE})
 _CANNOT_READ = {
     MessageKind.AUDIO: Phrase.VOICE_NOT_UNDERSTOOD,
     MessageKind.IMAGE: Phrase.IMAGE_NOT_UNDERSTOOD,
@@ -90,7 +89,7 @@ class TurnTaker:
         if asks_for_person(asked, language, was_offered=_was_offered(turn, language)):
             return _reply(turn, asked, language, _phrase(Phrase.HANDOFF_ACCEPTED, language), wants_person=True)
         if (small_talk := small_talk_reply(asked, language)) is not None:
-            return _reply(turn, asked, language, Answer(text=small_talk, rung=Rung.EXTRACT, model="small talk"))
+            return _reply(turn, asked, language, Answer(text=small_talk, rung=Rung.PHRASE, model="small talk"))
         question = standalone(asked, turn.history, language)
         answer = await self._answer(turn, asked, question, language, now, watch)
         return _reply(turn, question, language, answer, wants_person=answer.rung is Rung.HOLDING)
@@ -149,16 +148,16 @@ def _tell(event: str, error: Exception) -> None:
 
 def said(turn: OpenTurn) -> str:
     """Give what the user wrote, as lines; reactions and the like say nothing that could be answered."""
-    spoken = [message.message for message in turn.messages if message.message.kind not in _SILENT]
+    spoken = [message.message for message in turn.messages if message.message.kind not in SILENT]
     return "\n".join(message.text.strip() for message in spoken if message.text and message.text.strip())
 
 
 def _is_silent(turn: OpenTurn) -> bool:
-    return all(message.message.kind in _SILENT for message in turn.messages)
+    return all(message.message.kind in SILENT for message in turn.messages)
 
 
 def _cannot_read(turn: OpenTurn) -> Phrase:
-    kinds = [message.message.kind for message in turn.messages if message.message.kind not in _SILENT]
+    kinds = [message.message.kind for message in turn.messages if message.message.kind not in SILENT]
     return _CANNOT_READ.get(kinds[-1], Phrase.UNSUPPORTED)
 
 
@@ -173,12 +172,12 @@ def _was_offered(turn: OpenTurn, language: str) -> bool:
 
 
 def _phrase(phrase: Phrase, language: str) -> Answer:
-    return Answer(text=say(phrase, language), rung=Rung.EXTRACT, model=str(phrase))
+    return Answer(text=say(phrase, language), rung=Rung.PHRASE, model=str(phrase))
 
 
 def _reply(turn: OpenTurn, question: str, language: str, answer: Answer, *, wants_person: bool = False) -> ClosedTurn:
     # Several lines got one answer: it quotes the last of them, so that the user sees what it answers.
-    spoken = [message.message.wamid for message in turn.messages if message.message.kind not in _SILENT]
+    spoken = [message.message.wamid for message in turn.messages if message.message.kind not in SILENT]
     quoted = spoken[-1] if len(spoken) > 1 else None
     reply = OutboundMessage(body=answer.text, reply_to=quoted)
     return ClosedTurn(

@@ -16,7 +16,7 @@ from deployments.handles import outcome
 from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Source
 from models.errors import ModelUnavailable
-from models.prompt import ChatMessage, build_prompt, is_abstention
+from models.prompt import PROMPT_VERSION, ChatMessage, build_prompt, is_abstention
 
 logger = logging.getLogger(__name__)
 
@@ -109,10 +109,15 @@ class Generator:
         text = clean(reply.text, was_cut=reply.was_cut)
         if not text:
             raise ModelUnavailable("The model wrote nothing that could be sent.")
-        if is_abstention(text):
-            text = say(Phrase.ABSTAIN, question.language)
-            return Answer(text=text, rung=Rung.MODEL, model=self.model_name, abstained=True)
-        return Answer(text=text, rung=Rung.MODEL, model=self.model_name, sources=_sources(question))
+        abstained = is_abstention(text)
+        return Answer(
+            text=say(Phrase.ABSTAIN, question.language) if abstained else text,
+            rung=Rung.MODEL,
+            model=self.model_name,
+            sources=() if abstained else _sources(question),
+            abstained=abstained,
+            prompt_version=PROMPT_VERSION,
+        )
 
     def _guess_tokens(self, text: str) -> int:
         return int(len(text.encode("utf-8", "replace")) / self._bytes_a_token) + 1

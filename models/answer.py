@@ -13,6 +13,7 @@ class Rung(StrEnum):
 
     MODEL = "model"  # the tenant's generative model
     EXTRACT = "extract"  # sentences of the best passages, word for word
+    PHRASE = "phrase"  # words of our own that need no knowledge: a greeting, "I can't listen to voice messages yet"
     HOLDING = "holding"  # "a person will come back to you", with a request for one
 
 
@@ -65,3 +66,4 @@ class Answer:
     sources: tuple[Source, ...] = ()
     abstained: bool = False  # the business's knowledge holds no answer, and the text says so
     confidence: float | None = None  # 0 to 1, where the answerer knows
+    prompt_version: str | None = None  # `models.prompt.PROMPT_VERSION`, where a generative model spoke

@@ -1,5 +1,6 @@
 """One user and one number of ours, and the turns they take."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +11,10 @@ from models.message import InboundMessage, MessageKind, OutboundMessage, Recipie
 
 SERVICE_WINDOW = timedelta(hours=24)  # Meta: free-form replies only this long after the user's last message
 ANSWER_DEADLINE = timedelta(seconds=20)  # promise 4: from our 200 to the first reply; a typing indicator lives 25 s
+PATIENCE = timedelta(milliseconds=1200)  # people send three lines, not one
+
+# What neither asks nor takes back anything; a turn of nothing else gets no reply.
+SILENT = frozenset({MessageKind.REACTION, MessageKind.SYSTEM, MessageKind.EDIT, MessageKind.REVOKE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +25,7 @@ class Tenant:
     slug: str  # short name on the command line
     name: str  # as users know it
     languages: tuple[str, ...] = ("en",)  # ISO 639-1, the first is the default
+    patience: timedelta = PATIENCE  # the wait for more after a line that looks unfinished; zero: no waiting at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +71,44 @@ class ClosedTurn:
     step_ms: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step of the road
 
 
-SHORT_PATIENCE = timedelta(milliseconds=200)  # the text looks finished
-LONG_PATIENCE = timedelta(milliseconds=1200)  # people send three lines, not one
-_FINISHED = (".", "?", "!", "…")
+_FINISHED_SHARE = 1 / 6  # of the patience, after a line that looks finished
+_LONGEST_SHARE = 2.5  # of the patience, from the first unanswered line
+_UNFINISHED_END = re.compile(r"(?:\.\.+|[…,:;-])[^\w.?!]*$")
+_FINISHED_END = re.compile(r"[.?!。？！؟।][^\w]*$")  # noqa: RUF001  full-width marks are meant; an emoji may follow
+_GREETINGS = frozenset(
+    re.findall(
+        r"\w+",
+        "hi hello hey hiya there good morning afternoon evening hola buenas buenos dias días tardes noches qué que tal "
+        "hallo guten tag morgen abend moin servus bonjour bonsoir salut ciao buongiorno buonasera salve olá ola oi bom "
+        "dia boa tarde noite",
+    )
+)
+_PRESSED = frozenset({MessageKind.INTERACTIVE, MessageKind.BUTTON})
+_SHOWN = frozenset({MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.DOCUMENT, MessageKind.STICKER})
 
 
-def patience(message: InboundMessage) -> timedelta:
-    """Say how long to wait for more after this message before answering."""
-    if message.kind is not MessageKind.TEXT:
-        return SHORT_PATIENCE
-    return SHORT_PATIENCE if (message.text or "").rstrip().endswith(_FINISHED) else LONG_PATIENCE
+def patience(message: InboundMessage, unfinished: timedelta = PATIENCE) -> timedelta:
+    """Say how long to wait for more after this message before answering.
+
+    Args:
+        message: the newest of its conversation.
+        unfinished: the tenant's patience with a line that looks as if more came.
+    """
+    if message.kind in _PRESSED or message.kind in SILENT:
+        return timedelta()
+    return unfinished * _FINISHED_SHARE if _looks_finished(message) else unfinished
+
+
+def longest_wait(unfinished: timedelta = PATIENCE) -> timedelta:
+    """Say how long a user may keep us waiting, from the first unanswered line."""
+    return unfinished * _LONGEST_SHARE
+
+
+def _looks_finished(message: InboundMessage) -> bool:
+    text = (message.text or "").strip()
+    if not text:
+        return message.kind not in _SHOWN  # what is shown without a word is asked about in the next line
+    words = re.findall(r"\w+", text.casefold())
+    if words and _GREETINGS.issuperset(words):
+        return False  # who greets goes on
+    return not _UNFINISHED_END.search(text) and bool(_FINISHED_END.search(text))

@@ -6,33 +6,33 @@ it in that order; several would gain nothing, since a pass takes hundreds of mes
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, select, text, update
 
-from models.conversation import patience
+from models.conversation import SILENT, longest_wait, patience
 from models.errors import MachineFailed
 from models.message import InboundMessage, Sender
-from models.tables import contacts, conversations, inbox, numbers
+from models.tables import contacts, conversations, inbox, numbers, tenants
 from security.keyring import CannotDecrypt, Keyring
 from store.codec import INBOUND, seal_identity
 from store.contacts import Scope, resolve
 from store.database import Database, Writing
 from store.leases import in_order
-from telemetry.metrics import ROWS_BURIED
+from telemetry.metrics import ROWS_BURIED, STEP_SECONDS, Step
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-LONGEST_WAIT = timedelta(seconds=3)  # for more lines, from the first unanswered one
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('parley.routing'))")
 
 UNROUTED = (  # in the order of arrival
-    select(inbox, numbers.c.tenant_id, numbers.c.portfolio)
+    select(inbox, numbers.c.tenant_id, numbers.c.portfolio, tenants.c.patience_ms)
     .join(numbers, numbers.c.phone_number_id == inbox.c.phone_number_id)
+    .join(tenants, tenants.c.id == numbers.c.tenant_id)
     .where(inbox.c.conversation_id.is_(None), inbox.c.state == "received")
     .order_by(inbox.c.id)
 )
@@ -73,8 +73,9 @@ class Router:
             if not (await connection.execute(_LOCK)).scalar_one():
                 return 0
             rows = (await connection.execute(unrouted)).all()
-            given = [await self._give(connection, row) for row in rows]
-            await self._wake(connection, [one for one in given if one is not None])
+            given = [one for one in [await self._give(connection, row) for row in rows] if one is not None]
+            await self._wake(connection, given)
+        _observe(given)
         return len(rows)
 
     async def _route_one_by_one(self) -> int:
@@ -126,27 +127,37 @@ class Router:
     async def _make_ready(
         self, connection: Writing, conversation_id: UUID, row: Row[Any], message: InboundMessage
     ) -> None:
-        """Note that there is something to answer, after a short wait for more, bounded from the first line."""
-        first = (
-            select(func.min(inbox.c.received_at))
-            .where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
-            .scalar_subquery()
-        )
-        statement = (
-            update(conversations)
-            .where(conversations.c.id == conversation_id)
-            .values(
-                ready_at=func.least(row.received_at + patience(message), first + LONGEST_WAIT),
-                last_inbound_at=func.greatest(conversations.c.last_inbound_at, row.sent_at),
-                unread_wamid=self._keyring.encrypt_text(message.wamid, "conversations.unread_wamid"),
-            )
-        )
-        await connection.execute(statement)
+        """Note that there is something to do; after what asks for an answer, after a short wait for more."""
+        changes: dict[str, Any] = {"last_inbound_at": func.greatest(conversations.c.last_inbound_at, row.sent_at)}
+        if message.kind in SILENT:  # no answer is being written: nobody is shown that one is, and no wait is cut short
+            changes["ready_at"] = func.coalesce(conversations.c.ready_at, row.received_at)
+        else:
+            changes["ready_at"] = _due(conversation_id, row, message)
+            changes["unread_wamid"] = self._keyring.encrypt_text(message.wamid, "conversations.unread_wamid")
+        await connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(**changes))
 
     async def _keep_identity(self, connection: Writing, contact_id: UUID, sender: Sender) -> None:
         """Remember how to reach the contact: what came last is what Meta takes today."""
         sealed = seal_identity(self._keyring, sender)
         await connection.execute(update(contacts).where(contacts.c.id == contact_id).values(**sealed))
+
+
+def _due(conversation_id: UUID, row: Row[Any], message: InboundMessage) -> ColumnElement[Any]:
+    """When to answer, if nothing more comes; bounded from the first unanswered line."""
+    unfinished = timedelta(milliseconds=row.patience_ms)
+    first = select(func.min(inbox.c.received_at)).where(
+        inbox.c.conversation_id == conversation_id, inbox.c.state == "received"
+    )
+    due: ColumnElement[Any] = func.least(
+        row.received_at + patience(message, unfinished), first.scalar_subquery() + longest_wait(unfinished)
+    )
+    return due
+
+
+def _observe(given: Sequence[_Given]) -> None:
+    now = datetime.now(UTC)
+    for one in given:
+        STEP_SECONDS.observe(max((now - one.row.received_at).total_seconds(), 0.0), step=Step.ROUTE)
 
 
 async def _bury(connection: Writing, key: int, reason: str) -> None:

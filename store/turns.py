@@ -1,7 +1,7 @@
 """One turn, one commit: inbox finished, conversation saved, answer queued, all or nothing."""
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,6 +31,7 @@ class TurnRecord:
     answer: str | None
     rung: str | None
     model: str | None
+    prompt_version: str | None  # None: no generative model spoke
     abstained: bool
     confidence: float | None
     wants_person: bool
@@ -61,7 +62,7 @@ class Turns:
             history = await self._history(connection, claimed.id)
         return OpenTurn(
             conversation_id=claimed.id,
-            tenant=Tenant(id=about.tenant_id, slug=about.slug, name=about.name, languages=tuple(about.languages)),
+            tenant=_tenant(about),
             phone_number_id=about.phone_number_id,
             recipient=open_recipient(self._keyring, about.phone, about.user_id),
             messages=messages,
@@ -162,6 +163,7 @@ class Turns:
                 language=closed.language,
                 rung=answer.rung.value if answer else None,
                 model=answer.model if answer else None,
+                prompt_version=answer.prompt_version if answer else None,
                 abstained=bool(answer and answer.abstained),
                 confidence=answer.confidence if answer else None,
                 wants_person=closed.wants_person,
@@ -190,6 +192,7 @@ class Turns:
             answer=opened(row.answer, "turns.answer") if row.answer else None,
             rung=row.rung,
             model=row.model,
+            prompt_version=row.prompt_version,
             abstained=row.abstained,
             confidence=row.confidence,
             wants_person=row.wants_person,
@@ -215,6 +218,16 @@ def _sending_ms(row: Row[Any]) -> dict[str, float]:
     return {name: (end - start).total_seconds() * 1000 for name, (start, end) in spans.items() if start and end}
 
 
+def _tenant(about: Row[Any]) -> Tenant:
+    return Tenant(
+        id=about.tenant_id,
+        slug=about.slug,
+        name=about.name,
+        languages=tuple(about.languages),
+        patience=timedelta(milliseconds=about.patience_ms),
+    )
+
+
 def _ready_again(conversation_id: UUID) -> Any:
     """Due at once while messages are unanswered, else not at all.
 
@@ -234,6 +247,7 @@ async def _about(connection: Reading, conversation_id: UUID) -> Any:
             tenants.c.slug,
             tenants.c.name,
             tenants.c.languages,
+            tenants.c.patience_ms,
             contacts.c.phone,
             contacts.c.user_id,
         )

@@ -319,6 +319,7 @@ async def test_a_turn_remembers_where_its_answer_was_found(business: Business) -
         model="extract",
         sources=(Source(passage_id="p", title="Hours", page=2),),
         confidence=0.75,
+        prompt_version="1",
     )
     closed = closed_turn(turn, "At nine.", step_ms={"embed": 4.5})
     assert await business.turns.of_message(business.number, message.wamid) is None
@@ -326,6 +327,7 @@ async def test_a_turn_remembers_where_its_answer_was_found(business: Business) -
     record = await business.turns.of_message(business.number, message.wamid)
     assert record is not None
     assert (record.asked, record.answer, record.rung, record.confidence) == ("When?", "At nine.", "extract", 0.75)
+    assert record.prompt_version == "1"
     assert (record.sources, record.step_ms, record.wants_person) == (answer.sources, {"embed": 4.5}, True)
 
 

@@ -103,7 +103,10 @@ async def test_what_asks_nothing_gets_no_reply(house: House, kind: MessageKind) 
     ],
 )
 async def test_what_cannot_be_read_is_said_so(house: House, kind: MessageKind, phrase: Phrase) -> None:
-    assert said(await house.take(open_turn(inbound(None, kind=kind)))) == say(phrase, "en")
+    closed = await house.take(open_turn(inbound(None, kind=kind)))
+    assert said(closed) == say(phrase, "en")
+    assert closed.answer is not None
+    assert closed.answer.rung is Rung.PHRASE
 
 
 async def test_the_caption_of_an_image_is_answered(house: House) -> None:

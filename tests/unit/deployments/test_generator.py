@@ -20,6 +20,7 @@ with warnings.catch_warnings():  # Ray's own modules are deprecated in their use
 from models.answer import Question, Rung
 from models.errors import ModelUnavailable, WrongSetting
 from models.passage import FoundPassage, Passage
+from models.prompt import PROMPT_VERSION
 
 Reply = Callable[[list[dict[str, str]], int], Awaitable[EngineReply | TooLong]]
 
@@ -89,6 +90,7 @@ async def test_an_answer_carries_the_models_name_and_each_source_once() -> None:
     assert (answer.text, answer.rung, answer.model) == ("We open at nine.", Rung.MODEL, "tiny")
     assert [(source.title, source.page) for source in answer.sources] == [("Opening hours", 2)]
     assert not answer.abstained
+    assert answer.prompt_version == PROMPT_VERSION
 
 
 async def test_the_marker_becomes_an_honest_phrase_in_the_users_language() -> None:
