@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -58,12 +59,15 @@ class Accounts:
         self._database = database
         self._keyring = keyring
 
-    async def add_tenant(self, slug: str, name: str, languages: Sequence[str]) -> Tenant:
-        """Make or rename a tenant."""
-        statement = insert(tenants).values(id=uuid4(), slug=slug, name=name, languages=list(languages))
-        kept = statement.on_conflict_do_update(
-            index_elements=["slug"], set_={"name": name, "languages": list(languages)}
-        ).returning(tenants)
+    async def add_tenant(
+        self, slug: str, name: str, languages: Sequence[str], *, patience: timedelta | None = None
+    ) -> Tenant:
+        """Make or rename a tenant; its patience with lines that look unfinished stays as it is where none is given."""
+        given: dict[str, Any] = {"name": name, "languages": list(languages)}
+        if patience is not None:
+            given["patience_ms"] = round(patience.total_seconds() * 1000)
+        statement = insert(tenants).values(id=uuid4(), slug=slug, **given)
+        kept = statement.on_conflict_do_update(index_elements=["slug"], set_=given).returning(tenants)
         async with self._database.write() as connection:
             return _tenant((await connection.execute(kept)).one())
 
@@ -208,7 +212,13 @@ def _app_named(name: str) -> Select[Any]:
 
 
 def _tenant(row: Row[Any]) -> Tenant:
-    return Tenant(id=row.id, slug=row.slug, name=row.name, languages=tuple(row.languages))
+    return Tenant(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        languages=tuple(row.languages),
+        patience=timedelta(milliseconds=row.patience_ms),
+    )
 
 
 def _number(row: Row[Any]) -> Number:

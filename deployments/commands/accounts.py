@@ -1,5 +1,6 @@
 """`tenants` and `numbers`: the businesses, and what they are reached by."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -20,12 +21,22 @@ def add_tenant(
     slug: Annotated[str, typer.Argument(help="Short name for the command line, such as 'acme'.")],
     name: Annotated[str, typer.Option(help="As users know it.")],
     languages: Annotated[str, typer.Option(help="ISO 639-1, separated by commas; the first is the default.")] = "en",
+    patience_ms: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=6000,  # the longest wait is two and a half times this, and stays under the deadline of an answer
+            help="Milliseconds to wait for more after a line that looks unfinished; 1200 if never given, 0: no wait.",
+        ),
+    ] = None,
 ) -> None:
-    """Add a business, or change its name and languages."""
+    """Add a business, or change its name, its languages and its patience."""
 
     async def work() -> None:
         async with installation() as opened:
-            await opened.accounts.add_tenant(slug, name, [part.strip() for part in languages.split(",")])
+            spoken = [part.strip() for part in languages.split(",")]
+            patience = None if patience_ms is None else timedelta(milliseconds=patience_ms)
+            await opened.accounts.add_tenant(slug, name, spoken, patience=patience)
             out.print(f"tenant {slug} is there; next: ./parley numbers add {slug} …")
 
     run(work())
@@ -37,9 +48,10 @@ def list_tenants() -> None:
 
     async def work() -> None:
         async with installation() as opened:
-            table = Table("tenant", "name", "languages", box=None, padding=(0, 2))
+            table = Table("tenant", "name", "languages", "patience", box=None, padding=(0, 2))
             for tenant in await opened.accounts.tenants():
-                table.add_row(tenant.slug, tenant.name, ", ".join(tenant.languages))
+                patience = f"{tenant.patience.total_seconds() * 1000:.0f} ms"
+                table.add_row(tenant.slug, tenant.name, ", ".join(tenant.languages), patience)
             out.print(table)
 
     run(work())

@@ -7,6 +7,7 @@ from sqlalchemy import select, text
 
 from models.message import MessageKind, Sender, WebhookUpdates
 from models.tables import conversations
+from store.accounts import Accounts
 from store.routing import Router
 from telemetry.instruments import MEMORY
 from telemetry.metrics import STEP_SECONDS, Step
@@ -45,6 +46,14 @@ async def test_a_tenant_without_patience_answers_at_once(business: Business) -> 
     turn = await business.turns.open(await business.claim())
     assert turn is not None
     assert turn.tenant.patience == timedelta()
+
+
+async def test_the_patience_of_a_tenant_stays_until_another_is_given(business: Business) -> None:
+    accounts = Accounts(business.database, business.keyring)
+    slug = business.tenant.slug
+    assert (await accounts.add_tenant(slug, "Shop", ["en"], patience=timedelta())).patience == timedelta()
+    assert (await accounts.add_tenant(slug, "Store", ["en"])).patience == timedelta()
+    assert (await accounts.tenant(slug)).name == "Store"
 
 
 async def test_a_patient_tenant_waits_longer(business: Business) -> None:
