@@ -123,13 +123,17 @@ conversations = Table(
     Column("ready_at", Instant),  # null: nothing to answer
     Column("last_inbound_at", Instant),  # opens the 24-hour window
     Column("unread_wamid", LargeBinary),  # sealed; not null: a read receipt is due
-    Column("wants_person_since", Instant),
+    Column("wants_person_since", Instant),  # stays until a person hands back
     Column("taken_by", Text),  # the person who answers instead of the bot
     *lease_columns(),
     created_at(),
     UniqueConstraint("phone_number_id", "contact_id"),
     Index("ix_conversations_ready", "ready_at", postgresql_where=text("ready_at IS NOT NULL")),
     Index("ix_conversations_unread", "phone_number_id", postgresql_where=text("unread_wamid IS NOT NULL")),
+    # Those that want a person or have one: few among many.
+    Index(
+        "ix_conversations_person", "wants_person_since", "id", postgresql_where=text("wants_person_since IS NOT NULL")
+    ),
 )
 
 # No foreign key on the number: the ingress has checked it, and every insert would lock the same row of `numbers`.
@@ -151,6 +155,7 @@ inbox = Table(
     UniqueConstraint("phone_number_id", "wamid_digest"),
     Index("ix_inbox_unrouted", "id", postgresql_where=text("conversation_id IS NULL AND state = 'received'")),
     Index("ix_inbox_unfinished", "conversation_id", "id", postgresql_where=text("state = 'received'")),
+    Index("ix_inbox_buried", "conversation_id", "id", postgresql_where=text("state = 'buried'")),
     Index("ix_inbox_received", "phone_number_id", "received_at"),
     Index("ix_inbox_turn", "turn_id", postgresql_where=text("turn_id IS NOT NULL")),
 )
@@ -209,6 +214,23 @@ outbox = Table(
     Index("ix_outbox_attempt_id", "attempt_id", postgresql_where=text("attempt_id IS NOT NULL")),
     Index("ix_outbox_wamid", "phone_number_id", "wamid_digest", postgresql_where=text("wamid_digest IS NOT NULL")),
     Index("ix_outbox_sending_at", "phone_number_id", "sending_at"),
+    Index("ix_outbox_without_turn", "conversation_id", "id", postgresql_where=text("turn_id IS NULL")),  # by a person
+)
+
+# Who took which conversation, replied and handed back: for the record, without a word of what was said. No foreign
+# keys: the record stays when what it speaks of is merged or forgotten.
+handoff_events = Table(
+    "handoff_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("conversation_id", Uuid, nullable=False),
+    Column("act", Text, nullable=False),  # see `models.handoff.Act`
+    Column("person", Text, nullable=False),
+    Column("outbox_id", BigInteger),  # of a reply
+    Column("request_id", Uuid, unique=True),  # a reply that is asked for again is the same reply
+    created_at(),
+    Index("ix_handoff_events_conversation_id", "conversation_id", "id"),
+    Index("ix_handoff_events_outbox_id", "outbox_id", postgresql_where=text("outbox_id IS NOT NULL")),
 )
 
 # Statuses that came before our own note of the message they speak of.
