@@ -39,14 +39,14 @@ async def watching(pids: Callable[[], Sequence[int]], every_s: float = EVERY_S) 
 
 async def _watch(pids: Callable[[], Sequence[int]], every_s: float, watched: Watched) -> None:
     while True:
-        found = [seen for pid in await asyncio.to_thread(pids) if (seen := _look(pid)) is not None]
+        found = [seen for pid in await asyncio.to_thread(pids) if (seen := look(pid)) is not None]
         if found:
             watched.memory_mb.append(sum(memory for memory, _ in found))
             watched.descriptors.append(sum(count for _, count in found))
         await asyncio.sleep(every_s)
 
 
-def _look(pid: int) -> tuple[float, int] | None:
+def look(pid: int) -> tuple[float, int] | None:
     """MB and open descriptors of a process; None once it is gone."""
     try:
         return memory_mb(pid), len(os.listdir(f"/proc/{pid}/fd"))

@@ -40,7 +40,8 @@ _FOREIGN = (PREFIX, "RAY_", "HF_", "VLLM_")  # what a developer's shell may hold
 
 _SCENARIOS = """\
 ack: webhooks acknowledged a second. batch: a POST of 1,000 updates. steady: messages answered a second. \
-burst: ten times as many for a while. retrieval: searches among 10,000 passages."""
+burst: ten times as many for a while. retrieval: searches among 10,000 passages. \
+api: the operators' doors. soak: half the load for an hour, or for --seconds: does anything grow?"""
 
 
 class Scenario(StrEnum):
@@ -51,6 +52,8 @@ class Scenario(StrEnum):
     STEADY = "steady"
     BURST = "burst"
     RETRIEVAL = "retrieval"
+    API = "api"
+    SOAK = "soak"
 
 
 def bench(

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks.figures import Figure, LegResult, by_leg, measured, pairs, percentile, percentiles_ms
+from benchmarks.health import growth
 from benchmarks.plan import Leg, Plan, Sample
 
 
@@ -60,3 +61,17 @@ def test_the_warm_up_is_dropped_from_what_is_measured() -> None:
 
 def test_a_median_is_told_with_its_spread() -> None:
     assert Figure.median_of([3.0, 1.0, 2.0], "x") == Figure(value=2.0, unit="x", low=1.0, high=3.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 1, 10, 10, 10, 10], 0.0),  # warming up is no growth
+        ([9, 9, 10, 10, 12, 12], 0.2),  # (12 - 10) / 10
+        ([9, 9, 9, 10, 10, 99, 10, 10, 99], 0.0),  # single peaks count for nothing
+        ([0, 0, 0], 0.0),
+        ([1, 2], 0.0),
+    ],
+)
+def test_growth_is_of_the_last_third_over_the_middle_one(values: list[float], expected: float) -> None:
+    assert growth(values) == pytest.approx(expected)
