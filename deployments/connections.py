@@ -93,6 +93,7 @@ def configure_logs(settings: Settings, name: str) -> None:
     logs.configure(
         settings.log_level,
         file=folder / f"{name}-{os.getpid()}.jsonl",
+        secrets=settings.secret_values,
         pseudonym_key=settings.keyring.blind_index("pseudonym", "logs"),
     )
     logging.getLogger(__name__).info("replica starts", extra={"room": name})

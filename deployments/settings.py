@@ -4,10 +4,13 @@ Secrets may stand in a file instead: `PARLEY_ENCRYPTION_KEYS_FILE` beside `PARLE
 """
 
 import os
+import re
 from collections.abc import Callable
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from models.errors import WrongSetting
 from security.keyring import Keyring
 from security.secret_file import write_once
-from security.tokens import token_file
+from security.tokens import SHORTEST_TOKEN, token_file
 
 PREFIX = "PARLEY_"
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +29,12 @@ class Settings(BaseSettings):
     """Where everything is, and what may be tuned; frozen."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ROOT / ".env", extra="ignore", frozen=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=ROOT / ".env",
+        env_ignore_empty=True,  # `PARLEY_GRAPH_URL=` in a file of settings means: not set
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(default=Path(".parley"), description="Folder of all that Parley keeps on this machine.")
@@ -46,7 +54,9 @@ class Settings(BaseSettings):
     encryption_keys: SecretStr | None = Field(
         default=None, description="id:base64,… of 32-byte keys, the current first; unset: made once under the home."
     )
-    operator_token: SecretStr | None = Field(default=None, description="Bearer token; unset: made once in the home.")
+    operator_token: SecretStr | None = Field(
+        default=None, description="Bearer token, 20 ASCII characters or more; unset: made once."
+    )
     log_level: str = Field(default="INFO", description="Such as INFO, or INFO,store=DEBUG.")
 
     @field_validator("app_secrets", mode="before")
@@ -65,6 +75,48 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith("postgresql+asyncpg://"):
             raise ValueError("should begin with postgresql+asyncpg://")
         return value
+
+    @field_validator("graph_url")
+    @classmethod
+    def _is_private(cls, value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
+            raise ValueError(
+                "should begin with https://, unless it is of this machine (127.0.0.1): tokens travel there"
+            )
+        return value
+
+    @field_validator("operator_token")
+    @classmethod
+    def _is_hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value() if value else None
+        if token is not None and (len(token) < SHORTEST_TOKEN or not re.fullmatch(r"[!-~]+", token)):
+            raise ValueError(f"should be at least {SHORTEST_TOKEN} ASCII characters, without spaces")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _names_levels(cls, value: str) -> str:
+        if value == cls.model_fields["log_level"].default:
+            return value
+        from telemetry.logs import parse_levels  # only where a level was set: structlog costs 100 ms of every start
+
+        try:
+            parse_levels(value)
+        except WrongSetting as error:
+            raise ValueError(str(error).partition(" ")[2]) from None
+        return value
+
+    @property
+    def secret_values(self) -> tuple[str, ...]:
+        """Every secret that was set, and the parts of URLs and lists: what no log may show."""
+        set_here = (self.database_url, self.milvus_token, self.verify_token, self.operator_token, *self.app_secrets)
+        values = [value.get_secret_value() for value in set_here if value]
+        if self.encryption_keys:
+            values += [key.partition(":")[2] for key in self.encryption_keys.get_secret_value().split(",")]
+        if self.database_url and (password := urlsplit(self.database_url.get_secret_value()).password):
+            values += [password, unquote(password)]
+        return tuple(filter(None, values))
 
     @property
     def root(self) -> Path:
@@ -103,6 +155,13 @@ class Settings(BaseSettings):
         if self.operator_token is not None:
             return self.operator_token.get_secret_value()
         return token_file(self.root / "secrets" / "operator_token")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:

@@ -10,7 +10,7 @@ from models.errors import WrongSetting
 from security.secret_file import write_once
 
 _HASH_PREFIX = "sha256:"
-_SHORTEST = 20  # characters; what is shorter was typed by a person and can be guessed
+SHORTEST_TOKEN = 20  # characters; what is shorter was typed by a person and can be guessed
 
 
 def new_token() -> str:
@@ -48,7 +48,7 @@ def token_file(path: Path | str) -> str:
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise WrongSetting(f"The token file {path} cannot be used: {type(error).__name__}.") from None
-    if len(token) < _SHORTEST or not token.isascii():
+    if len(token) < SHORTEST_TOKEN or not token.isascii():
         raise WrongSetting(f"The token file {path} holds no token: remove it and a new one is made.")
     return token
 

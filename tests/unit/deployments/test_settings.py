@@ -8,6 +8,7 @@ import pytest
 
 from deployments.settings import _FROM_FILES, PREFIX, ROOT, Settings, kept_secret, read_settings
 from models.errors import WrongSetting
+from security.redaction import redactor
 
 KEYS = "k1:" + base64.b64encode(b"k" * 32).decode()
 Set = Callable[..., None]
@@ -42,6 +43,13 @@ def test_without_an_environment_everything_runs_on_this_machine() -> None:
         ("dashboard_port", "0", "greater than or equal to 1"),
         ("graph_version", "26.0", "pattern"),
         ("database_url", "postgresql://me:hunter2@db/parley", "postgresql+asyncpg://"),
+        ("graph_url", "http://graph.facebook.com", "https://"),
+        ("graph_url", "http://localhost.example:80", "https://"),
+        ("graph_url", "//graph.facebook.com", "https://"),
+        ("operator_token", "hunter2", "at least 20 ASCII characters"),
+        ("operator_token", "contraseña-contraseña-contraseña", "at least 20 ASCII characters"),
+        ("operator_token", "twenty characters of words", "without spaces"),
+        ("log_level", "LOUD", "should be like 'INFO,store=DEBUG'"),
     ],
 )
 def test_a_wrong_value_is_one_sentence_that_names_the_setting_but_not_the_value(
@@ -57,10 +65,39 @@ def test_a_wrong_value_is_one_sentence_that_names_the_setting_but_not_the_value(
     assert raised.value.__cause__ is None  # pydantic's own error would show the value in a trace
 
 
-@pytest.mark.parametrize("name", ["database_url", "milvus_uri", "model"])
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_an_empty_value_is_none_at_all(set_: Set, name: str) -> None:
     set_(**{name: ""})
-    assert getattr(read_settings(), name) is None
+    settings = read_settings()
+    assert getattr(settings, name) == Settings.model_fields[name].default
+    assert name not in settings.model_fields_set
+
+
+@pytest.mark.parametrize(
+    "url", ["https://graph.example", "http://127.0.0.1:8900", "http://localhost:1", "http://[::1]:1"]
+)
+def test_graph_is_reached_by_a_private_connection_or_on_this_machine(set_: Set, url: str) -> None:
+    set_(graph_url=url)
+    assert read_settings().graph_url == url
+
+
+def test_every_secret_that_was_set_is_known_to_the_redaction(set_: Set) -> None:
+    set_(
+        database_url="postgresql+asyncpg://me:p%40ssword@db/parley",
+        milvus_token="milvus-token",
+        app_secrets="newer-secret,older-secret",
+        verify_token="verify-token",
+        encryption_keys=KEYS,
+        operator_token="o" * 20,
+    )
+    clean = redactor(read_settings().secret_values)
+    alone = ("p%40ssword", "p@ssword", "milvus-token", "newer-secret", "older-secret", "verify-token", "o" * 20)
+    for secret in (*alone, KEYS.partition(":")[2]):
+        assert secret not in clean(f"said {secret} aloud")
+
+
+def test_without_secrets_there_is_nothing_to_know() -> None:
+    assert read_settings().secret_values == ()
 
 
 def test_app_secrets_stand_between_commas_the_newest_first(set_: Set) -> None:
@@ -70,7 +107,9 @@ def test_app_secrets_stand_between_commas_the_newest_first(set_: Set) -> None:
 
 @pytest.mark.parametrize("name", _FROM_FILES)
 def test_a_secret_may_stand_in_a_file(set_: Set, tmp_path: Path, name: str) -> None:
-    said = {"database_url": "postgresql+asyncpg://me@db/parley", "encryption_keys": KEYS}.get(name, "a secret")
+    said = {"database_url": "postgresql+asyncpg://me@db/parley", "encryption_keys": KEYS}.get(
+        name, "a-secret-of-twenty-characters"
+    )
     (tmp_path / "a secret").write_text(said + "\n")
     set_(**{f"{name}_file": str(tmp_path / "a secret")})
     found = getattr(read_settings(), name)
@@ -91,7 +130,7 @@ def test_no_secret_is_shown_when_settings_are_printed(set_: Set) -> None:
         app_secrets="hunter2",
         verify_token="hunter2",
         encryption_keys=KEYS,
-        operator_token="hunter2",
+        operator_token="hunter2" * 3,
     )
     shown = repr(read_settings())
     assert "hunter2" not in shown
@@ -138,8 +177,8 @@ def test_the_operators_token_is_the_one_that_was_set_or_one_that_stays(set_: Set
     made = read_settings().operator_token_text
     assert len(made) >= 32
     assert read_settings().operator_token_text == made
-    set_(operator_token="chosen")
-    assert read_settings().operator_token_text == "chosen"
+    set_(operator_token="chosen-by-a-person-2026")
+    assert read_settings().operator_token_text == "chosen-by-a-person-2026"
 
 
 def test_a_kept_secret_is_its_makers_alone_and_made_by_the_first_who_asks(tmp_path: Path) -> None:
