@@ -1,4 +1,4 @@
-"""The engine, its two kinds of transaction, and the translation of its errors: the only place that commits."""
+"""The engine, its kinds of transaction, and the translation of its errors: the only place that commits."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -47,6 +47,8 @@ class Database:
             },
         )
 
+        self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # shares the pool
+
     @property
     def engine(self) -> AsyncEngine:
         """For migrations and tests."""
@@ -72,6 +74,19 @@ class Database:
         """
         with translated():
             async with self._engine.begin() as connection:
+                yield Writing(connection)
+
+    @asynccontextmanager
+    async def write_at_once(self) -> AsyncIterator[Writing]:
+        """Open a connection on which every statement is a transaction of its own, without the round trips of one.
+
+        For what a single statement does whole; a second one on it stands for itself.
+
+        Raises:
+            StoreUnavailable: as for `write`.
+        """
+        with translated():
+            async with self._at_once.connect() as connection:
                 yield Writing(connection)
 
     async def close(self) -> None:

@@ -70,6 +70,9 @@ class Inbox:
             StoreUnavailable: retryable; nothing was kept.
         """
         messages = [message for body in bodies for message in body.messages]
+        if not any(body.statuses or body.others or body.rejected for body in bodies):
+            async with self._database.write_at_once() as connection:  # what comes most is one statement
+                return Receipt(messages=len(messages), new=await self._keep_messages(connection, messages))
         async with self._database.write() as connection:
             new = await self._keep_messages(connection, messages)
             await record_statuses(connection, self._keyring, [status for body in bodies for status in body.statuses])
