@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from models.errors import BadPayload
 from models.message import InboundMessage, Media, MessageKind, Sender
+from security.keyring import Keyring
+from store.codec import INBOUND, seal_json
 from tests.unit.whatsapp.stories import ANA, ANA_ID, NUMBER, all_stories, story
 from whatsapp.inbound import decode_body, parse_updates, phone_number_ids
 
@@ -297,6 +299,22 @@ def test_a_thousand_updates_in_one_post_are_all_read() -> None:
     value = body["entry"][0]["changes"][0]["value"]
     value["messages"] = [value["messages"][0] | {"id": f"wamid.{n}"} for n in range(1000)]
     assert [message.wamid for message in parse_updates(body).messages] == [f"wamid.{n}" for n in range(1000)]
+
+
+@pytest.mark.parametrize("deep", [b"[" * 250 + b"]" * 250, b'{"a":' * 1000 + b"1" + b"}" * 1000])
+@pytest.mark.parametrize("place", ["messages", "statuses", "errors", "a field of the message"])
+def test_what_is_nested_without_end_can_be_kept_and_its_neighbours_with_it(deep: bytes, place: str) -> None:
+    payload = story("batch_of_entries")
+    value = payload["entry"][0]["changes"][0]["value"]
+    target, key = (value["messages"][0], "odd") if place == "a field of the message" else (value, place)
+    expected = len(parse_updates(payload).messages) - (len(value["messages"]) if place == "messages" else 0)
+    target[key] = "HERE" if key == "odd" else ["HERE"]
+    updates = parse_updates(decode_body(orjson.dumps(payload).replace(b'"HERE"', deep)))
+    keyring = Keyring({"test": b"k" * 32})
+    messages = [INBOUND.open(keyring, INBOUND.seal(keyring, message)) for message in updates.messages]
+    for kept in (*updates.others, *updates.rejected):
+        seal_json(keyring, kept.raw, "x")
+    assert len(messages) == expected
 
 
 def test_plain_json_is_decoded() -> None:
