@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import psutil
 
-from deployments.embedded.postgres_place import Place, find_place
+from deployments.embedded.postgres_place import Place, find_place, refuse_left_behind
 from deployments.embedded.private import environment_without_secrets
 from deployments.embedded.processes import end, is_running
 from deployments.embedded.server import Say, has_ended, last_line, launch, trim_log, wait_until
@@ -53,6 +53,7 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Give a URL for SQLAlchemy with asyncpg, once the database `parley` answers there."""
+        refuse_left_behind(self._home)
         place = find_place(self._home)
         if self._postmaster(place) is None:
             self._end_orphans(place)
@@ -107,7 +108,7 @@ class EmbeddedPostgres:
         draft = place.data.with_name(f"{place.data.name}.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        os.chown(draft, place.user.pw_uid, place.user.pw_gid)
+        os.chown(draft, place.user.pw_uid, place.user.pw_gid, follow_symlinks=False)
         options = [
             "--username=postgres",
             "--auth-local=trust",

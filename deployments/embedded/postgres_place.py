@@ -55,6 +55,23 @@ def find_place(home: Path) -> Place:
     return Place(data=data, programs=_programs(user), sockets=_sockets(home, data, user), user=user)
 
 
+def refuse_left_behind(home: Path) -> None:
+    """Return if the data that a start would use are this home's, and not those of one that was removed.
+
+    As root a home holds the keys and a link, and the rows lie elsewhere: rows whose keys went with the home open to
+    nobody, and the service would bury all that waits in them.
+
+    Raises:
+        WrongSetting: it says what to do.
+    """
+    data = _shared_data(home)
+    if os.geteuid() == 0 and not os.path.lexists(home / "postgres") and (data / "PG_VERSION").exists():
+        raise WrongSetting(
+            f"The database in {data} was that of {home}, which was removed with its keys: put {home} back from a "
+            f"backup, or give the rows up by ./parley down and rm -r {data.parent}."
+        )
+
+
 def _user(data: Path) -> pwd.struct_passwd:
     """Whose data they are; for new data ourselves, or as root a user of the server's own."""
     ours = os.geteuid()
@@ -98,12 +115,18 @@ def _can_enter(folder: Path, user: pwd.struct_passwd) -> bool:
 
 def _data_elsewhere(home: Path) -> Path:
     """Use a folder that the server's user can reach, and leave a link at home that shows the way."""
-    data = _SHARED_ROOT / instance_of(home) / "postgres"
-    data.parent.mkdir(parents=True, exist_ok=True)
+    data = _shared_data(home)
     link = home / "postgres"
+    if data.exists() and not os.path.lexists(link):
+        return data  # of a home that is gone: it can be stopped, and `refuse_left_behind` says what else
+    data.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(data)
     return data
+
+
+def _shared_data(home: Path) -> Path:
+    return _SHARED_ROOT / instance_of(home) / "postgres"
 
 
 def _programs(user: pwd.struct_passwd) -> Path:
@@ -152,7 +175,7 @@ def _sockets(home: Path, data: Path, user: pwd.struct_passwd) -> Path:
     folder = Path("/tmp") / f"parley-{instance_of(home)}"  # noqa: S108 - checked below, who owns it and who may enter
     if not folder.exists():
         folder.mkdir(mode=0o700, exist_ok=True)
-        os.chown(folder, user.pw_uid, user.pw_gid)
+        os.chown(folder, user.pw_uid, user.pw_gid, follow_symlinks=False)  # whoever put a link there in between
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid != user.pw_uid or found.st_mode & 0o077:
         raise WrongSetting(

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import instance_of, is_running
+from models.errors import WrongSetting
 
 pytestmark = pytest.mark.postgres
 
@@ -170,6 +171,23 @@ async def test_its_log_does_not_quote_what_a_failed_statement_held(home: Path) -
         await connection.execute("INSERT INTO people VALUES ('+4915112345678')")
     await connection.close()
     assert "15112345678" not in (home / "logs" / "postgres.log").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's data lie outside the home")
+def test_rows_whose_home_was_removed_are_not_opened_with_new_keys(home: Path) -> None:
+    server = EmbeddedPostgres(home, durable=False)
+    server.start()
+    data = (home / "postgres").resolve()
+    if data.parent == home.resolve():
+        pytest.skip("the server's user can enter this home")
+    shutil.rmtree(home)
+    EmbeddedPostgres(home).stop()  # it can still be stopped
+    with pytest.raises(WrongSetting, match=f"rm -r {data.parent}"):
+        EmbeddedPostgres(home).start()
+    shutil.rmtree(data.parent)
+    server = EmbeddedPostgres(home, durable=False)
+    server.start()
+    server.stop()
 
 
 def test_stopping_what_never_ran_and_stopping_twice_are_both_fine(home: Path) -> None:
