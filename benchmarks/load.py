@@ -14,15 +14,22 @@ ROOT = Path(__file__).resolve().parents[1]
 _SPARE_S = 120.0  # beyond the legs: start, bodies made beforehand, answers that are waited for
 
 
+def require_locust() -> None:
+    """Say so before anything is started.
+
+    Raises:
+        WrongSetting: Locust is not installed.
+    """
+    if find_spec("locust") is None:
+        raise WrongSetting("The benchmark needs Locust, which the service does without: run make dev first.")
+
+
 async def run_load(plan: Plan, folder: Path) -> list[Sample]:
     """Carry out a plan; its files, and Locust's own report, are left in the folder.
 
     Raises:
-        WrongSetting: Locust is not installed.
         MachineFailed: it failed, or took far longer than the plan says.
     """
-    if find_spec("locust") is None:
-        raise WrongSetting("The benchmark needs Locust, which the service does without: run `make dev` first.")
     plan = replace(plan, samples=str(folder / "samples.jsonl"))
     plan.write(folder / "plan.json")
     process = await asyncio.create_subprocess_exec(

@@ -134,9 +134,14 @@ def _prose(draw: Random, length: int) -> str:
 
 
 def _message(line: Line, wamid: str, phone: str, index: int, said: str) -> Json:
-    message = {"from": phone, "id": wamid, "timestamp": str(FIRST_INSTANT + index), "type": "text"}
-    contact = {"profile": {"name": "Ana Pérez"}, "wa_id": phone}
-    return {**_metadata(line), "contacts": [contact], "messages": [{**message, "text": {"body": said}}]}
+    user_id = f"US.{int(phone):017d}"  # business-scoped; Meta sends both
+    message = {"from": phone, "from_user_id": user_id, "id": wamid, "timestamp": str(FIRST_INSTANT + index)}
+    contact = {"profile": {"name": "Ana Pérez"}, "wa_id": phone, "user_id": user_id}
+    return {
+        **_metadata(line),
+        "contacts": [contact],
+        "messages": [{**message, "type": "text", "text": {"body": said}}],
+    }
 
 
 def _turn_into(message: Json, kind: str, index: int) -> None:

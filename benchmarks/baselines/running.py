@@ -17,38 +17,39 @@ STOP_LIMIT_S = 15.0
 
 
 @asynccontextmanager
-async def bare(site: Site) -> AsyncIterator[str]:
-    """Run the bare program on the installation's own database server; gives its webhook's URL.
+async def running(program: str, site: Site) -> AsyncIterator[str]:
+    """Run a program of this folder, on the installation's own database server where it has one; gives its webhook.
 
     Raises:
         MachineFailed: it did not start.
     """
-    port = _free_port()
+    port, log = _free_port(), site.folder / f"{program}.log"
     secrets = {"BARE_DATABASE_URL": site.database_url, "BARE_SECRET": site.lines[0].app_secret}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "benchmarks.baselines.bare", str(port)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, **secrets, "PYTHONPATH": str(ROOT)},
-    )
+    with log.open("wb") as told:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", f"benchmarks.baselines.{program}", str(port)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=told,
+            stderr=told,
+            env={**os.environ, **secrets, "PYTHONPATH": str(ROOT)},
+        )
     try:
-        await _wait_for(process, port)
+        await _wait_for(process, port, log)
         yield f"http://127.0.0.1:{port}/webhooks/whatsapp"
     finally:
         await _end(process)
 
 
-async def _wait_for(process: asyncio.subprocess.Process, port: int) -> None:
+async def _wait_for(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
     try:
         async with asyncio.timeout(START_LIMIT_S):
             while not await _listens(port):
                 if process.returncode is not None:
-                    told = await process.stderr.read() if process.stderr else b""
-                    raise MachineFailed(f"The baseline did not start: {told.decode()[-300:].strip()}")
+                    told = await asyncio.to_thread(log.read_text)
+                    raise MachineFailed(f"The baseline {log.stem} did not start: {told[-300:].strip()}")
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise MachineFailed(f"The baseline did not start within {START_LIMIT_S:.0f} s.") from None
+        raise MachineFailed(f"The baseline {log.stem} did not start within {START_LIMIT_S:.0f} s.") from None
 
 
 async def _listens(port: int) -> bool:
@@ -65,7 +66,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         process.terminate()
     try:
         async with asyncio.timeout(STOP_LIMIT_S):
-            await process.communicate()
+            await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -4,7 +4,7 @@ Ours through Ray Serve beside the bare program, both up all the time and loaded 
 Nothing works behind our webhook meanwhile (no conversation is answered), as nothing does behind the bare one's.
 """
 
-from benchmarks.baselines.running import bare
+from benchmarks.baselines.running import running
 from benchmarks.figures import Figure, by_leg, measured, pairs
 from benchmarks.load import run_load
 from benchmarks.plan import Leg, Plan
@@ -21,8 +21,12 @@ OPEN_S = 10.0
 
 async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
     """Measure, one load process for all pairs."""
-    async with bare(site) as bare_url, watching(lambda: site.processes("Ingress")) as ingress:
-        plan = _plan(site, wishes, bare_url)
+    async with (
+        running("bare", site) as bare_url,
+        running("pywa_bot", site) as pywa_url,
+        watching(lambda: site.processes("Ingress")) as ingress,
+    ):
+        plan = _plan(site, wishes, bare_url, pywa_url)
         say(f"ack: {wishes.pairs} pairs of {wishes.seconds:g} s, {CONNECTIONS} connections, one text a body")
         samples = await run_load(plan, site.folder)
     legs = by_leg(plan, samples)
@@ -34,6 +38,7 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
         "ingress_mb": Figure(value=ingress.most_memory_mb, unit="MB"),
         "rate": Figure.median_of([leg.rate for leg, _ in found], "1/s"),
         "bare_rate": Figure.median_of([leg.rate for _, leg in found], "1/s"),
+        "pywa_rate": Figure(value=sum(leg.rate for leg in legs if leg.target == "pywa"), unit="1/s"),
         "bare_failed": Figure(value=sum(not sample.is_good for sample in theirs), unit="requests"),
     }
     return Outcome(
@@ -55,16 +60,20 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
             )
             for target, of_target in (("ours", ours), ("bare", theirs))
         },
+        notes=(
+            "pywa promises less, so it makes no ratio: it acknowledges before its handler runs, and stores nothing.",
+        ),
     )
 
 
-def _plan(site: Site, wishes: Wishes, bare_url: str) -> Plan:
+def _plan(site: Site, wishes: Wishes, bare_url: str, pywa_url: str) -> Plan:
     targets = {"ours": site.webhook_url, "bare": bare_url}
     legs = [
         Leg(target=target, url=url, kind="text", seconds=WARM_UP_S, warm_up=True) for target, url in targets.items()
     ]
     for _ in range(wishes.pairs):
         legs += [Leg(target=target, url=url, kind="text", seconds=wishes.seconds) for target, url in targets.items()]
+    legs.append(Leg(target="pywa", url=pywa_url, kind="text", seconds=wishes.seconds))
     legs += [
         Leg(target=target, url=url, kind="text", seconds=OPEN_S, rate=OPEN_RATE) for target, url in targets.items()
     ]

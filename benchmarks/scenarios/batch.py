@@ -4,7 +4,7 @@ One connection, one POST after the other, as Meta sends what has piled up; nothi
 The bare program, one INSERT a message, is loaded in turn.
 """
 
-from benchmarks.baselines.running import bare
+from benchmarks.baselines.running import running
 from benchmarks.figures import Figure, by_leg, measured, percentile
 from benchmarks.load import run_load
 from benchmarks.plan import Leg, Plan, Sample
@@ -19,7 +19,7 @@ WARM_UP_S = 2.0
 
 async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
     """Measure, one load process for all pairs."""
-    async with bare(site) as bare_url, watching(lambda: site.processes("Ingress"), every_s=0.25) as ingress:
+    async with running("bare", site) as bare_url, watching(lambda: site.processes("Ingress"), every_s=0.25) as ingress:
         plan = _plan(site, wishes, bare_url)
         say(f"batch: {wishes.pairs} pairs of {wishes.seconds:g} s, one POST of {UPDATES} updates at a time")
         samples = await run_load(plan, site.folder)

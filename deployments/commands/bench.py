@@ -66,11 +66,13 @@ def bench(
 ) -> None:
     """Measure one scenario with a service of its own. Ends with 1 when a target is missed."""
     from benchmarks import report
+    from benchmarks.load import require_locust
     from benchmarks.site import Wishes
 
     measuring = importlib.import_module(f"benchmarks.scenarios.{scenario}")
     wishes = Wishes(seed=seed, seconds=seconds or measuring.SECONDS, pairs=pairs, rate=rate)
     try:
+        require_locust()
         with _house(measuring.NEEDS) as folder:
             outcome = run(_measure(measuring, wishes, folder))
     except ParleyError as error:
