@@ -4,6 +4,7 @@ One rule: the secrets of a sample number are random, made here, and known to the
 """
 
 import asyncio
+import hashlib
 import secrets
 import zlib
 from collections.abc import Callable, Mapping
@@ -128,15 +129,20 @@ async def _add_number(accounts: Accounts, tenant: Tenant) -> None:
 
 
 async def _add_documents(documents: Documents, tenant: Tenant, folder: Path, say: Say) -> None:
-    known = {document.name for document in await documents.of_tenant(tenant.id)}
-    for name, content in (await asyncio.to_thread(_read_files, folder)).items():
-        if name not in known:
-            await documents.add(tenant.id, name, content)
+    await _send_changed(documents, tenant, folder)
     found = await wait_until_indexed(documents, tenant, say)
     for document in found:
         if document.state is DocumentState.REJECTED:
             say(f"{document.name} could not be read: {document.reason}")
     say(f"{tenant.name}: {len(found)} documents, {sum(document.passage_count for document in found)} passages")
+
+
+async def _send_changed(documents: Documents, tenant: Tenant, folder: Path) -> None:
+    """Add the files that are new, or of which the store has another content."""
+    known = await documents.digests(tenant.id)
+    for name, content in (await asyncio.to_thread(_read_files, folder)).items():
+        if known.get(name) != hashlib.sha256(content).digest():
+            await documents.add(tenant.id, name, content)
 
 
 def _read_files(folder: Path) -> dict[str, bytes]:

@@ -79,6 +79,14 @@ class Documents:
         async with self._database.read() as connection:
             return [_record(row) for row in await connection.execute(statement)]
 
+    async def digests(self, tenant_id: UUID) -> dict[str, bytes]:
+        """Give the SHA-256 of each file of a tenant by name; a file that is being removed has none."""
+        statement = select(documents.c.name, func.sha256(documents.c.content)).where(
+            documents.c.tenant_id == tenant_id, documents.c.state != "removed"
+        )
+        async with self._database.read() as connection:
+            return {name: digest for name, digest in await connection.execute(statement)}
+
     async def claim(self, owner: str, limit: int, after: UUID | None = None) -> list[ClaimedDocument]:
         """Take documents that wait to be indexed or removed, the longest waiting of a tenant first.
 
