@@ -19,6 +19,29 @@ _DEPTHS = text("""
 """)
 
 
+# What one kind of worker has before it; nobody needs to know more exactly how much "very much" is.
+_BACKLOGS = {
+    "conversation": text("SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'received' LIMIT 100000) AS waiting"),
+    "sender": text("""
+        SELECT count(*)
+          FROM (SELECT FROM outbox WHERE state IN ('queued', 'sending', 'unknown') LIMIT 100000) AS waiting"""),
+    "indexer": text("""
+        SELECT count(*) FROM (SELECT FROM documents WHERE state IN ('received', 'removed') LIMIT 100000) AS waiting"""),
+}
+
+
+async def backlog(database: Database, kind: str) -> int:
+    """Give how many rows wait for all workers of a kind together, at most 100,000; 0 for kinds that have no queue.
+
+    Raises:
+        StoreUnavailable: retryable.
+    """
+    if kind not in _BACKLOGS:
+        return 0
+    async with database.read() as connection:
+        return int((await connection.execute(_BACKLOGS[kind])).scalar_one())
+
+
 async def queue_depths(database: Database) -> QueueDepths:
     """Give what waits now.
 

@@ -45,15 +45,9 @@ class WorkerReplica:
 
     async def record_autoscaling_stats(self) -> dict[str, float]:
         """Tell the autoscaler how much waits for all workers of this kind together."""
-        from store.status import queue_depths
+        from store.status import backlog
 
-        depths = await queue_depths(self._connections.database)
-        backlog = {
-            "conversation": depths.inbox_unfinished,
-            "sender": depths.outbox_unsent,
-            "indexer": depths.documents_waiting,
-        }
-        return {"backlog": float(backlog.get(self.name, 0))}
+        return {"backlog": float(await backlog(self._connections.database, self.name))}
 
     async def __del__(self) -> None:
         """Claim nothing more, finish or give back. Serve does not drain loops of its own accord."""

@@ -14,9 +14,10 @@ from models.tables import inbox, other_updates, quarantine
 from security.keyring import Keyring
 from store.codec import INBOUND
 from store.database import Database
+from store.documents import Documents
 from store.inbox import Inbox
-from store.status import can_keep, queue_depths
-from tests.factories import fresh, inbound, status
+from store.status import backlog, can_keep, queue_depths
+from tests.factories import Business, fresh, inbound, status
 from tests.integration.locks import until_waiting
 
 pytestmark = pytest.mark.postgres
@@ -153,6 +154,19 @@ async def test_queue_depths_count_what_waits(database: Database, keyring: Keyrin
     assert after.inbox_oldest_age_s >= 0
     async with database.read() as connection:
         assert after.quarantined == (await connection.execute(select(func.count()).select_from(quarantine))).scalar()
+
+
+async def test_a_backlog_counts_what_one_kind_of_worker_has_before_it(business: Business) -> None:
+    kinds = ("conversation", "sender", "indexer", "caretaker")
+
+    async def backlogs() -> list[int]:
+        return [await backlog(business.database, kind) for kind in kinds]
+
+    before = await backlogs()
+    await business.answer("At nine.", "At ten.")
+    await business.inbox.receive([body_of(inbound(phone_number_id=business.number))])
+    await Documents(business.database).add(business.tenant.id, "a.md", b"x")
+    assert await backlogs() == [before[0] + 1, before[1] + 2, before[2] + 1, 0]
 
 
 async def test_a_server_that_is_away_is_a_retryable_error(database_url: str, keyring: Keyring) -> None:
