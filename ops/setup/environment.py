@@ -29,8 +29,9 @@ MADE_FOR = VENV / ".made-for"
 LOG = VENV / "setup.log"
 
 # torch's CPU build has a local version and is not on the main package index. pip, not uv, fetches it, because pip
-# honours the machine's own pip configuration, where the wheel may be at hand. Its index serves no hashes to lock.
-TORCH = ["torch==2.13.0+cpu", "--extra-index-url", "https://download.pytorch.org/whl/cpu", "--retries", "1"]
+# honours the machine's own pip configuration, where the wheel may be at hand. The lock has the hashes of its wheels
+# for Python 3.11 and 3.12 on x86-64 and aarch64.
+TORCH = ["-r", LOCKS / "torch.txt", "--extra-index-url", "https://download.pytorch.org/whl/cpu", "--retries", "1"]
 
 NEW_BYTES = 5_000_000_000  # measured: 2.9 GB installed, and as much again in the package caches while installing
 UPDATE_BYTES = 1_000_000_000
@@ -147,7 +148,7 @@ def _steps(kind: str) -> list[Step]:
         Step(
             "PyTorch for the processor, 190 MB",
             20,
-            [[*pip, *TORCH]],
+            [[*pip, "--require-hashes", *TORCH]],
             "PyTorch did not install: it comes from its own index, so let this machine reach that, or put the wheel "
             "where pip looks (PIP_FIND_LINKS), and run the same command again",
         ),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 LOCKS = Path(__file__).resolve().parents[3] / "ops" / "locks"
-NAMES = ("uv", "runtime", "dev")
+NAMES = ("uv", "torch", "runtime", "dev")
 PIN = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 
 
