@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from actors.keeper import ClaimingActor, Keeper
@@ -20,6 +20,7 @@ from telemetry.metrics import ABSTENTIONS, LEASES_LOST, PERSON_REQUESTS, ROWS_BU
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 32  # turns of one worker; they wait for models, not for the processor
+SLOWEST_LOOK = timedelta(milliseconds=30)  # a message is picked up within 50 ms; docs/decisions/0008 has the cost
 DRAIN_GRACE_S = 25.0  # the longest turn; Serve gives a worker 40 s
 
 
@@ -36,9 +37,12 @@ class ConversationWorker(ClaimingActor[UUID]):
         self._turns = turns
         self._taker = taker
         keeper: Keeper[UUID] = Keeper("conversation", lambda keys: claims.renew(owner, keys), most=MOST_AT_ONCE)
-        super().__init__(Loop("conversation", self._step), keeper, held_as="turns_under_way", grace_s=DRAIN_GRACE_S)
+        loop = Loop("conversation", self._step, slowest=SLOWEST_LOOK)
+        super().__init__(loop, keeper, held_as="turns_under_way", grace_s=DRAIN_GRACE_S)
 
     async def _step(self) -> bool:
+        if not await self._claims.work_waits():
+            return False
         routed = await self._routing.route()
         if self._keeper.free == 0:
             return False

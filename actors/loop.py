@@ -14,7 +14,7 @@ from telemetry.metrics import LOOP_FAILURES, LOOP_RUNNING
 logger = logging.getLogger(__name__)
 
 QUICKEST_S = 0.01
-SLOWEST_S = 0.1  # how long a message may lie before an idle worker looks
+SLOWEST_S = 0.1  # how long work may lie before an idle worker looks, unless it says otherwise
 AFTER_FAILURE_S = 1.0
 
 Step = Callable[[], Awaitable[bool]]
@@ -23,17 +23,21 @@ Step = Callable[[], Awaitable[bool]]
 class Loop:
     """Calls `step` again and again; a failure is logged and the loop goes on."""
 
-    def __init__(self, name: str, step: Step, *, pause: timedelta | None = None) -> None:
+    def __init__(
+        self, name: str, step: Step, *, pause: timedelta | None = None, slowest: timedelta | None = None
+    ) -> None:
         """Name a loop.
 
         Args:
             name: of the loop, in logs and metrics.
             step: does a bounded piece of work; True when there may be more at once.
             pause: a fixed time between two steps instead of the poll that adapts.
+            slowest: the longest time between two steps of the poll; a tenth of a second if not given.
         """
         self.name = name
         self._step = step
         self._pause_s = pause.total_seconds() if pause else None
+        self._slowest_s = slowest.total_seconds() if slowest else SLOWEST_S
         self._idle_s = QUICKEST_S
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -89,7 +93,7 @@ class Loop:
             return 0.0
         if self._pause_s is not None:
             return self._pause_s
-        wait_s, self._idle_s = self._idle_s, min(self._idle_s * 1.5, SLOWEST_S)
+        wait_s, self._idle_s = self._idle_s, min(self._idle_s * 1.5, self._slowest_s)
         return wait_s
 
     async def _wait(self, wait_s: float) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, func, select, update
+from sqlalchemy import Row, Update, func, select, text, update
 
 from models.message import OutboundMessage
 from models.tables import conversations, inbox, outbox
@@ -18,6 +18,15 @@ from store.database import Database, Writing
 MOST_TRIES = 3  # reported failures before the messages of a turn are buried
 MOST_EXPIRIES = 10  # leases that ran out: kills and neighbours must bury nobody
 RETRY_AFTER = timedelta(seconds=2)
+
+
+# What an idle worker asks again and again: two probes of partial indexes that are all but empty then.
+WORK_WAITS = text("""
+    SELECT EXISTS (SELECT FROM inbox JOIN numbers USING (phone_number_id)
+                    WHERE inbox.conversation_id IS NULL AND inbox.state = 'received')
+        OR EXISTS (SELECT FROM conversations
+                    WHERE ready_at <= now() AND (lease_until IS NULL OR lease_until < now()))
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +46,15 @@ class Conversations:
         """Share the process's pool and keys."""
         self._database = database
         self._keyring = keyring
+
+    async def work_waits(self) -> bool:
+        """Say whether anything is to be routed or claimed; a fraction of the cost of trying.
+
+        Raises:
+            StoreUnavailable: retryable.
+        """
+        async with self._database.write_at_once() as connection:
+            return bool((await connection.execute(WORK_WAITS)).scalar_one())
 
     async def claim(self, owner: str, limit: int) -> list[ClaimedConversation]:
         """Take up to `limit` conversations that are due, the longest waiting first.

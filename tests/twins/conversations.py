@@ -68,9 +68,13 @@ class TwinConversations:
 
     # -- claims ------------------------------------------------------------------------------------------------------
 
+    async def work_waits(self) -> bool:
+        now = datetime.now(UTC)
+        return bool(self._arrived) or any(_is_due(one, now) for one in self.all.values())
+
     async def claim(self, owner: str, limit: int) -> list[ClaimedConversation]:
         now = datetime.now(UTC)
-        due = [one for one in self.all.values() if one.ready_at and one.ready_at <= now and _is_free(one, now)]
+        due = [one for one in self.all.values() if _is_due(one, now)]
         chosen = sorted(due, key=lambda one: one.ready_at or now)[:limit]
         return [_taken(one, owner, now) for one in chosen]
 
@@ -140,6 +144,10 @@ class TwinConversations:
         if conversation.fence != fence:
             raise LeaseLost("the conversation was claimed by another worker")
         return conversation
+
+
+def _is_due(conversation: TwinConversation, now: datetime) -> bool:
+    return conversation.ready_at is not None and conversation.ready_at <= now and _is_free(conversation, now)
 
 
 def _is_free(conversation: TwinConversation, now: datetime) -> bool:

@@ -34,6 +34,9 @@ class TwinStore:
     async def route(self) -> int:
         return 0
 
+    async def work_waits(self) -> bool:
+        return True
+
     async def claim(self, owner: str, limit: int) -> list[ClaimedConversation]:
         return [claimed()]
 

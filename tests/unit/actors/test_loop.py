@@ -100,6 +100,11 @@ async def test_an_idle_loop_looks_less_and_less_often_and_at_once_after_work() -
     assert loop._next_wait_s(False) == waits[0]
 
 
+async def test_a_loop_may_say_how_seldom_it_looks_at_most() -> None:
+    loop = Loop("test", Steps(), slowest=timedelta(milliseconds=30))
+    assert max(loop._next_wait_s(False) for _ in range(8)) == 0.03
+
+
 async def test_a_loop_that_has_died_is_named() -> None:
     loop = Loop("sender", Steps())
     with pytest.raises(RuntimeError, match="sender"):
