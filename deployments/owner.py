@@ -81,23 +81,29 @@ class Owner:
             self._timed("Ray", lambda: self._ray.start(self._environment))
             model.result()
             milvus.result()
-        self._ray.deploy(self._manifest())
-        self._wait_until_ready()
+        self._deploy()
         self._write_state()
 
     def watch(self, stopping: Callable[[], bool]) -> None:
-        """Keep the embedded servers running until told to stop, or until Ray has died."""
+        """Keep everything running until told to stop (docs/decisions/0013).
+
+        Raises:
+            MachineFailed: Ray died and did not come up again.
+        """
         while not stopping():
             time.sleep(WATCH_EVERY_S)
             if stopping():
                 return
-            if not self._ray.is_alive():
-                raise MachineFailed("Ray has died; run ./parley up again: nothing that was accepted is lost.")
             for server in self._servers:
                 if not server.is_alive():
                     self._say(f"{server.name} has died and is started again")
-                    with contextlib.suppress(ParleyError):
+                    with contextlib.suppress(ParleyError):  # the next round tries again
                         server.start()
+            if not self._ray.is_alive():
+                self._say("Ray has died and is started again")
+                self._ray.stop()
+                self._timed("Ray", lambda: self._ray.start(self._environment))
+                self._deploy()
 
     def stop(self) -> None:
         """End everything in the opposite order; safe twice, and after a failed start."""
@@ -107,6 +113,7 @@ class Owner:
             has_ended(self._simulator)
         for server in reversed(self._servers):
             server.stop()
+        end(find(instance_of(self._home)), grace_s=5)
         self._runs.remove(OWNER)
         state_file(self._home).unlink(missing_ok=True)
 
@@ -187,6 +194,10 @@ class Owner:
             environment={**environment_without_secrets(self._home), "PYTHONPATH": str(ROOT)},
         )
         self._environment[f"{PREFIX}GRAPH_URL"] = simulator_url(self._settings)
+
+    def _deploy(self) -> None:
+        self._ray.deploy(self._manifest())
+        self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
         limit_s = READY_LIMIT_WITH_MODEL_S if self._settings.model else READY_LIMIT_S

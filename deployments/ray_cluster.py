@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import psutil
 
-from deployments.embedded.processes import end, environment_of, find, instance_of
+from deployments.embedded.processes import end, environment_of, find, instance_of, is_running
 from deployments.embedded.server import has_ended, launch
 from deployments.settings import ROOT
 from models.errors import MachineFailed, WrongSetting
@@ -37,6 +37,8 @@ _PORT_VARIABLES = (
     "RAY_SERVE_HAPROXY_STATS_PORT",
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
 )
+_CLUSTER_MARK = "RAY_AUTH_TOKEN_PATH"  # also the mark of all that belongs to this cluster: nobody else has the path
+_VITAL = frozenset({"gcs_server", "raylet"})
 _APPLICATIONS = "/api/serve/applications/"
 
 ENVIRONMENT = {
@@ -67,6 +69,7 @@ class LocalRay:
         # its own folder to everybody, so it lies in one that only we may enter.
         self._folder = Path(tempfile.gettempdir()) / f"parley-{os.getuid()}-{instance_of(home)}"
         self._head: psutil.Process | None = None
+        self._vital: list[psutil.Process] = []
         self._client = httpx2.Client(base_url=self._dashboard, timeout=CALL_LIMIT_S, trust_env=False)
 
     @property
@@ -85,12 +88,13 @@ class LocalRay:
         Raises:
             MachineFailed: it did not come up; the log says why.
         """
+        self._vital = []
         self._make_folder()
         token_file(self._token)
         environment = {
             **environment_of(self._home),
             **ENVIRONMENT,
-            "RAY_AUTH_TOKEN_PATH": str(self._token),
+            _CLUSTER_MARK: str(self._token),
             "PYTHONPATH": str(ROOT),
             **{variable: str(port) for variable, port in zip(_PORT_VARIABLES, free_ports(3), strict=True)},
             **places_of_haproxy(self._folder),
@@ -103,10 +107,11 @@ class LocalRay:
             environment=environment,
         )
         self._wait_for_dashboard()
+        self._vital = [child for child in self._head.children() if child.name() in _VITAL]
 
     def is_alive(self) -> bool:
-        """Whether the head runs."""
-        return self._head is not None and not has_ended(self._head)
+        """Whether the head runs, and what it cannot do without: it may live on for a minute after them."""
+        return self._head is not None and not has_ended(self._head) and all(map(is_running, self._vital))
 
     def deploy(self, config: Mapping[str, Any]) -> None:
         """Make the cluster run this manifest.
@@ -125,12 +130,12 @@ class LocalRay:
 
     def stop(self) -> None:
         """Let replicas drain for a while, then end every process of this cluster; safe twice."""
-        if self.is_alive():
+        if self._head is not None and self.is_alive():
             self._drain()
         if self._head is not None:
             end([self._head], grace_s=10)
             has_ended(self._head)
-        end(find(instance_of(self._home)), grace_s=5)
+        end(find(str(self._token), _CLUSTER_MARK), grace_s=5)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_folder(self) -> None:

@@ -27,16 +27,22 @@ def environment_of(home: Path) -> dict[str, str]:
     return {**os.environ, INSTANCE_VARIABLE: instance_of(home), "SPT_NOENV": "1"}
 
 
-def find(instance: str) -> list[psutil.Process]:
-    """Give the running processes of an installation, without the caller and what the caller descends from."""
+def find(mark: str, variable: str = INSTANCE_VARIABLE) -> list[psutil.Process]:
+    """Give the running processes that carry a mark, without the caller and what the caller descends from.
+
+    Args:
+        mark: the name of an installation, for all of its processes.
+        variable: what carries the mark in their environment, where only some of them are meant.
+    """
     caller = psutil.Process()
     spared = {caller.pid, *(parent.pid for parent in caller.parents())}
-    return [process for process in psutil.process_iter() if process.pid not in spared and _carries(process, instance)]
+    others = (process for process in psutil.process_iter() if process.pid not in spared)
+    return [process for process in others if _carries(process, variable, mark)]
 
 
-def _carries(process: psutil.Process, instance: str) -> bool:
+def _carries(process: psutil.Process, variable: str, mark: str) -> bool:
     try:
-        return process.environ().get(INSTANCE_VARIABLE) == instance and is_running(process)
+        return process.environ().get(variable) == mark and is_running(process)
     except (psutil.Error, OSError):  # gone meanwhile, or another user's
         return False
 
