@@ -17,7 +17,7 @@ from knowledge.question import small_talk_reply, standalone
 from knowledge.requests import asks_for_person
 from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Speaker
-from models.conversation import ANSWER_DEADLINE, SILENT, ClosedTurn, OpenTurn
+from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
 from models.errors import MachineFailed
 from models.message import MessageKind, OutboundMessage
 from models.passage import FoundPassage
@@ -82,7 +82,7 @@ class TurnTaker:
     async def _decide(self, turn: OpenTurn, now: datetime, watch: Stopwatch) -> ClosedTurn:
         asked = said(turn)
         language = detect(asked, turn.tenant.languages, _last_language(turn))
-        if turn.is_with_person or _is_silent(turn):
+        if turn.is_with_person or not turn.spoken:
             return ClosedTurn(turn=turn, question=asked, answer=None, language=language)
         if not asked:
             return _reply(turn, asked, language, _phrase(_cannot_read(turn), language))
@@ -147,18 +147,13 @@ def _tell(event: str, error: Exception) -> None:
 
 
 def said(turn: OpenTurn) -> str:
-    """Give what the user wrote, as lines; reactions and the like say nothing that could be answered."""
-    spoken = [message.message for message in turn.messages if message.message.kind not in SILENT]
-    return "\n".join(message.text.strip() for message in spoken if message.text and message.text.strip())
-
-
-def _is_silent(turn: OpenTurn) -> bool:
-    return all(message.message.kind in SILENT for message in turn.messages)
+    """Give what the user wrote and did not take back, as lines."""
+    texts = [one.message.text.strip() for one in turn.spoken if one.message.text]
+    return "\n".join(filter(None, texts))
 
 
 def _cannot_read(turn: OpenTurn) -> Phrase:
-    kinds = [message.message.kind for message in turn.messages if message.message.kind not in SILENT]
-    return _CANNOT_READ.get(kinds[-1], Phrase.UNSUPPORTED)
+    return _CANNOT_READ.get(turn.spoken[-1].message.kind, Phrase.UNSUPPORTED)
 
 
 def _last_language(turn: OpenTurn) -> str:
@@ -177,8 +172,7 @@ def _phrase(phrase: Phrase, language: str) -> Answer:
 
 def _reply(turn: OpenTurn, question: str, language: str, answer: Answer, *, wants_person: bool = False) -> ClosedTurn:
     # Several lines got one answer: it quotes the last of them, so that the user sees what it answers.
-    spoken = [message.message.wamid for message in turn.messages if message.message.kind not in SILENT]
-    quoted = spoken[-1] if len(spoken) > 1 else None
+    quoted = turn.spoken[-1].message.wamid if len(turn.spoken) > 1 else None
     reply = OutboundMessage(body=answer.text, reply_to=quoted)
     return ClosedTurn(
         turn=turn, question=question, answer=answer, replies=(reply,), wants_person=wants_person, language=language

@@ -1,8 +1,8 @@
 """One user and one number of ours, and the turns they take."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -53,6 +53,11 @@ class OpenTurn:
     language: str | None = None  # of the last answer
 
     @property
+    def spoken(self) -> tuple[ReceivedMessage, ...]:
+        """What the user has said and not taken back, oldest first; may be empty."""
+        return as_it_stands(self.messages)
+
+    @property
     def deadline(self) -> datetime:
         """When the first reply must be out."""
         return self.messages[0].received_at + ANSWER_DEADLINE
@@ -69,6 +74,26 @@ class ClosedTurn:
     wants_person: bool = False
     language: str = "en"
     step_ms: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step of the road
+
+
+def as_it_stands(messages: Iterable[ReceivedMessage]) -> tuple[ReceivedMessage, ...]:
+    """Give what was said and not taken back: an edited line by its newest words, in its own place, a deleted one not.
+
+    Reactions and other silent kinds are left out. Source: the kinds `edit` and `revoke` of Meta's webhooks, which name
+    the message that they change; only numbers that share an account with the WhatsApp Business app get them.
+    """
+    messages = tuple(messages)
+    changes = [one.message for one in messages if one.message.reply_to is not None]
+    deleted = {change.reply_to for change in changes if change.kind is MessageKind.REVOKE}
+    edited = {change.reply_to: change for change in changes if change.kind is MessageKind.EDIT}
+    stands = [one for one in messages if one.message.kind not in SILENT and one.message.wamid not in deleted]
+    return tuple(_edited(one, edited.get(one.message.wamid)) for one in stands)
+
+
+def _edited(one: ReceivedMessage, edit: InboundMessage | None) -> ReceivedMessage:
+    if edit is None:
+        return one
+    return replace(one, message=replace(one.message, text=edit.text or one.message.text, media=edit.media or one.message.media))
 
 
 _FINISHED_SHARE = 1 / 6  # of the patience, after a line that looks finished

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, Select, exists, func, insert, select, update
 
 from models.answer import Line, Source, Speaker
-from models.conversation import ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.conversation import SILENT, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.message import OutboundMessage
 from models.tables import contacts, conversations, inbox, outbox, tenants, turns
 from security.keyring import Keyring
 from store import leases
@@ -93,6 +94,8 @@ class Turns:
                 .where(inbox.c.id.in_([message.inbox_id for message in turn.messages]), inbox.c.state == "received")
                 .values(state="answered", turn_id=turn_id)
             )
+            if await _has_gone_on(connection, turn):
+                closed = replace(closed, replies=tuple(_quoting(reply, turn) for reply in closed.replies))
             for reply in closed.replies:
                 await connection.execute(
                     insert(outbox).values(
@@ -143,7 +146,8 @@ class Turns:
         lines: list[Line] = []
         for asked, answer, received_at, created_at in reversed((await connection.execute(statement)).all()):
             text = self._keyring.decrypt_text(asked, "turns.asked")
-            lines.append(Line(speaker=Speaker.USER, text=text, at=received_at))
+            if text:
+                lines.append(Line(speaker=Speaker.USER, text=text, at=received_at))
             if answer is not None:
                 text = self._keyring.decrypt_text(answer, "turns.answer")
                 lines.append(Line(speaker=Speaker.BUSINESS, text=text, at=created_at))
@@ -152,7 +156,7 @@ class Turns:
     async def _keep(self, connection: Writing, closed: ClosedTurn) -> UUID:
         turn, answer, turn_id = closed.turn, closed.answer, uuid4()
         said = "\n".join(reply.body for reply in closed.replies)
-        asked = "\n".join(message.message.text or "" for message in turn.messages)
+        asked = "\n".join(one.message.text or "" for one in turn.spoken)  # what was deleted is not kept
         await connection.execute(
             insert(turns).values(
                 id=turn_id,
@@ -235,6 +239,20 @@ def _ready_again(conversation_id: UUID) -> Any:
     """
     waiting = exists().where(inbox.c.conversation_id == conversation_id, inbox.c.state == "received")
     return select(func.now()).where(waiting).scalar_subquery()
+
+
+async def _has_gone_on(connection: Writing, turn: OpenTurn) -> bool:
+    """Tell whether the user has written more than this turn holds: the reply must show what it answers."""
+    more = exists().where(
+        inbox.c.conversation_id == turn.conversation_id,
+        inbox.c.state == "received",
+        inbox.c.kind.not_in([kind.value for kind in SILENT]),
+    )
+    return bool((await connection.execute(select(more))).scalar_one())
+
+
+def _quoting(reply: OutboundMessage, turn: OpenTurn) -> OutboundMessage:
+    return replace(reply, reply_to=reply.reply_to or turn.spoken[-1].message.wamid) if turn.spoken else reply
 
 
 async def _about(connection: Reading, conversation_id: UUID) -> Any:

@@ -1,5 +1,6 @@
 """What routing, claims and turns do together: those on PostgreSQL and the twins of the unit tests alike."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from actors.ports import ConversationClaims, Routing, TurnStore
 from models.answer import Speaker
 from models.conversation import ClosedTurn, OpenTurn
 from models.errors import LeaseLost
-from models.message import OutboundMessage, Sender, WebhookUpdates
+from models.message import InboundMessage, MessageKind, OutboundMessage, Sender, WebhookUpdates
 from models.tables import outbox
 from store.codec import OUTBOUND
 from store.conversations import MOST_EXPIRIES, MOST_TRIES, ClaimedConversation
@@ -28,8 +29,8 @@ class Shop(Protocol):
     claims: ConversationClaims
     turns: TurnStore
 
-    async def receive(self, who: str, *said: str) -> None:
-        """Let somebody write; their lines wait to be routed."""
+    async def bring(self, who: str, *messages: InboundMessage) -> None:
+        """Let these come from somebody; they wait to be routed."""
         ...
 
     async def make_due(self) -> None:
@@ -62,10 +63,10 @@ class RealShop:
         self.claims: ConversationClaims = business.conversations
         self.turns: TurnStore = business.turns
 
-    async def receive(self, who: str, *said: str) -> None:
-        sender = Sender(phone=who)
-        messages = tuple(inbound(line, phone_number_id=self._business.number, sender=sender) for line in said)
-        await self._business.inbox.receive([WebhookUpdates(messages=messages)])
+    async def bring(self, who: str, *messages: InboundMessage) -> None:
+        number, sender = self._business.number, Sender(phone=who)
+        mine = tuple(replace(message, phone_number_id=number, sender=sender) for message in messages)
+        await self._business.inbox.receive([WebhookUpdates(messages=mine)])
 
     async def make_due(self) -> None:
         await self._business.make_due()
@@ -98,8 +99,8 @@ class TwinShop:
         self.claims: ConversationClaims = self._twin
         self.turns: TurnStore = self._twin
 
-    async def receive(self, who: str, *said: str) -> None:
-        self._twin.receive(*(inbound(line, sender=Sender(phone=who)) for line in said))
+    async def bring(self, who: str, *messages: InboundMessage) -> None:
+        self._twin.receive(*(replace(message, sender=Sender(phone=who)) for message in messages))
 
     async def make_due(self) -> None:
         for conversation in self._twin.all.values():
@@ -127,7 +128,7 @@ def shop(request: pytest.FixtureRequest) -> Shop:
 async def write(shop: Shop, *said: str, who: str = "") -> str:
     """Let somebody write, by default somebody new, and the business know of it; give who it was."""
     who = who or phone()
-    await shop.receive(who, *said)
+    await shop.bring(who, *map(inbound, said))
     while await shop.routing.route():
         pass
     await shop.make_due()
@@ -156,7 +157,7 @@ def texts(turn: OpenTurn) -> list[str | None]:
 
 
 async def test_what_arrived_is_routed_once(shop: Shop) -> None:
-    await shop.receive(phone(), "Hello?")
+    await shop.bring(phone(), inbound("Hello?"))
     assert await shop.routing.route() == 1
     assert await shop.routing.route() == 0
 
@@ -264,6 +265,32 @@ async def test_a_message_during_a_turn_is_answered_by_the_next(shop: Shop) -> No
     assert await shop.claim_all("another") == []
     await shop.turns.close(closed_turn(turn, "At nine."))
     assert texts(await opened(shop, await claim(shop))) == ["And on Sunday?"]
+
+
+async def test_a_message_between_prompt_and_commit_is_answered_next_and_the_reply_shows_what_it_answers(
+    shop: Shop,
+) -> None:
+    who = await write(shop, "When do you open?")
+    turn = await opened(shop, await claim(shop))
+    await write(shop, "And on Sunday?", who=who)
+    closed = await shop.turns.close(closed_turn(turn, "At nine."))
+    assert [reply.reply_to for reply in closed.replies] == [turn.messages[-1].message.wamid]
+    closed = await answer(shop, "At ten.")
+    assert texts(closed.turn) == ["And on Sunday?"]
+    assert [reply.reply_to for reply in closed.replies] == [None]
+
+
+async def test_a_deleted_line_is_not_remembered(shop: Shop) -> None:
+    who = phone()
+    regretted = inbound("My secret")
+    deletion = inbound(None, kind=MessageKind.REVOKE, reply_to=regretted.wamid)
+    await shop.bring(who, regretted, deletion)
+    while await shop.routing.route():
+        pass
+    await shop.make_due()
+    assert (await answer(shop)).turn.spoken == ()
+    await write(shop, "When do you open?", who=who)
+    assert (await opened(shop, await claim(shop))).history == ()
 
 
 @pytest.mark.parametrize("act", ["give_back", "fail", "bury", "close", "nothing_left"])

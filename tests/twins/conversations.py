@@ -7,7 +7,7 @@ from itertools import count
 from uuid import UUID, uuid4
 
 from models.answer import Line, Speaker
-from models.conversation import ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.conversation import SILENT, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
 from models.errors import LeaseLost
 from models.message import InboundMessage, OutboundMessage, Recipient
 from store.conversations import MOST_EXPIRIES, MOST_TRIES, RETRY_AFTER, ClaimedConversation
@@ -127,6 +127,8 @@ class TwinConversations:
             closed = replace(closed, answer=None, replies=(), wants_person=False)
         answered = {message.inbox_id for message in turn.messages}
         conversation.unanswered = [one for one in conversation.unanswered if one.inbox_id not in answered]
+        if any(one.message.kind not in SILENT for one in conversation.unanswered):
+            closed = replace(closed, replies=tuple(_quoting(reply, turn) for reply in closed.replies))
         conversation.said.extend(reply.body for reply in closed.replies)
         conversation.history.extend(_lines(closed))
         conversation.language = closed.language
@@ -175,7 +177,14 @@ def _finish(conversation: TwinConversation) -> None:
 
 def _lines(closed: ClosedTurn) -> list[Line]:
     now = datetime.now(UTC)
-    asked = "\n".join(message.message.text or "" for message in closed.turn.messages)
+    asked = "\n".join(one.message.text or "" for one in closed.turn.spoken)
     said = "\n".join(reply.body for reply in closed.replies)
-    lines = [Line(speaker=Speaker.USER, text=asked, at=closed.turn.messages[0].received_at)]
-    return [*lines, Line(speaker=Speaker.BUSINESS, text=said, at=now)] if said else lines
+    lines = [
+        Line(speaker=Speaker.USER, text=asked, at=closed.turn.messages[0].received_at),
+        Line(speaker=Speaker.BUSINESS, text=said, at=now),
+    ]
+    return [line for line in lines if line.text]
+
+
+def _quoting(reply: OutboundMessage, turn: OpenTurn) -> OutboundMessage:
+    return replace(reply, reply_to=reply.reply_to or turn.spoken[-1].message.wamid) if turn.spoken else reply

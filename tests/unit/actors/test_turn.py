@@ -155,6 +155,20 @@ async def test_a_reaction_beside_a_question_is_neither_answered_nor_quoted(house
     assert house.model.asked[0].text == "When do you open?"
 
 
+async def test_an_edited_line_is_answered_by_its_new_words(house: House) -> None:
+    line = inbound("When do you opne?")
+    edit = inbound("When do you open on Sunday?", kind=MessageKind.EDIT, reply_to=line.wamid)
+    (reply,) = (await house.take(open_turn(line, edit))).replies
+    assert (house.model.asked[0].text, reply.reply_to) == ("When do you open on Sunday?", None)
+
+
+async def test_a_deleted_line_is_not_answered(house: House) -> None:
+    line = inbound("When do you open?")
+    deletion = inbound(None, kind=MessageKind.REVOKE, reply_to=line.wamid)
+    closed = await house.take(open_turn(line, deletion))
+    assert (closed.replies, closed.question, house.model.asked) == ((), "", [])
+
+
 async def test_the_reply_is_in_the_language_of_the_question(house: House) -> None:
     house.embedder.is_away = True
     closed = await house.take(open_turn("¿Cuándo abrís los domingos por la mañana?"))
