@@ -5,13 +5,15 @@ webhook, and plays Graph. Both clocks are this machine's. Messages and replies a
 text, which the scripted model repeats, and by the wamid that the simulator gave.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.figures import Figure, percentile
 from benchmarks.load import run_load
 from benchmarks.plan import Leg, Plan, Sample
 from benchmarks.site import Say, Site, Wishes
+from benchmarks.watching import processor_s
 from models.errors import MachineFailed
 from whatsapp.simulator.client import SimulatorClient
 from whatsapp.simulator.verdict import Verdict
@@ -45,6 +47,7 @@ class Road:
     samples: Sequence[Sample]
     trips: Sequence[Trip]  # of messages that were answered, in the order in which they were written
     verdict: Verdict
+    processor_ms: Mapping[str, float]  # used a message, by what used it; the load process not among them
 
     def of_legs(self, target: str) -> list[Trip]:
         """The trips of the legs with this name."""
@@ -70,14 +73,21 @@ async def travel(site: Site, wishes: Wishes, legs: Sequence[Leg], say: Say) -> R
             users=tuple(user.id for user in users),
             pause_s=0.0,
         )
+        before = await asyncio.to_thread(_used, site)
         samples = await run_load(plan, site.folder)
         say("waiting for the last replies")
         await simulator.wait_until_quiet(QUIET_LIMIT_S, QUIET_S)
+        after = await asyncio.to_thread(_used, site)
         trips = await _joined(simulator, samples)
         verdict = await simulator.verdict()
     if not trips:
         raise MachineFailed("No message was answered.")
-    return Road(plan=plan, samples=samples, trips=trips, verdict=verdict)
+    spent = {part: round((used - before.get(part, 0.0)) * 1000 / len(samples), 2) for part, used in after.items()}
+    return Road(plan=plan, samples=samples, trips=trips, verdict=verdict, processor_ms=spent)
+
+
+def _used(site: Site) -> dict[str, float]:
+    return {part: processor_s(pids) for part, pids in site.parts().items()}
 
 
 async def _joined(simulator: SimulatorClient, samples: Sequence[Sample]) -> list[Trip]:
@@ -118,3 +128,11 @@ def reply_figures(trips: Sequence[Trip]) -> dict[str, Figure]:
 def waits_ms(trips: Sequence[Trip]) -> list[float]:
     """The same in milliseconds, sorted, for a plot."""
     return sorted(trip.reply_s * 1000 for trip in trips)
+
+
+def where_it_goes(road: Road) -> str:
+    """The parts by the processor that they take, the greediest first: one line for a report."""
+    parts = sorted(road.processor_ms.items(), key=lambda item: -item[1])
+    total = sum(road.processor_ms.values())
+    told = ", ".join(f"{part} {spent:.1f}" for part, spent in parts if spent >= 0.05)
+    return f"Processor, ms a message: {total:.1f} in all, without the load process. {told}."

@@ -35,6 +35,7 @@ class Site:
     lines: tuple[Line, ...]
     tenants: int
     passages: int
+    parts: Callable[[], Mapping[str, Sequence[int]]]  # pids of everything that runs, by what it is
     processes: Callable[[str], Sequence[int]]  # pids of a deployment's replicas, such as "Ingress"; "": of all
 
 

@@ -64,3 +64,17 @@ def memory_mb(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024 / 1e6
     return 0.0
+
+
+def processor_s(pids: Sequence[int]) -> float:
+    """Seconds of processor that these have used, with those of their children that have ended; the gone count 0."""
+    return sum(_used(pid) for pid in pids) / os.sysconf("SC_CLK_TCK")
+
+
+def _used(pid: int) -> int:
+    """Clock ticks. Source: proc(5), fields 14 to 17 of `stat`; the name in field 2 may hold spaces."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11:15]))

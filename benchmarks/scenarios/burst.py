@@ -2,7 +2,7 @@
 
 from benchmarks.figures import Figure, by_leg
 from benchmarks.plan import Leg
-from benchmarks.road import Trip, common_figures, reply_figures, travel, waits_ms
+from benchmarks.road import Trip, common_figures, reply_figures, travel, waits_ms, where_it_goes
 from benchmarks.scenarios.steady import conditions
 from benchmarks.site import Needs, Outcome, Say, Site, Wishes
 
@@ -41,7 +41,10 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
         figures=figures,
         legs=by_leg(road.plan, road.samples),
         series={name: waits_ms(road.of_legs(name)) for name in shape},
-        notes=("Recovered: from the end of the burst to the last message that waited over twice the p95 from before.",),
+        notes=(
+            where_it_goes(road),
+            "Recovered: from the end of the burst to the last message that waited over twice the p95 from before.",
+        ),
     )
 
 

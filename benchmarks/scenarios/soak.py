@@ -3,7 +3,7 @@
 from benchmarks.figures import Figure, by_leg
 from benchmarks.health import DEPLOYMENTS, growth, keeping_diary
 from benchmarks.plan import Leg
-from benchmarks.road import common_figures, reply_figures, travel, waits_ms
+from benchmarks.road import common_figures, reply_figures, travel, waits_ms, where_it_goes
 from benchmarks.scenarios.steady import RATE, conditions
 from benchmarks.site import Needs, Outcome, Say, Site, Wishes
 
@@ -39,6 +39,7 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
         legs=by_leg(road.plan, road.samples),
         series={"webhook accepted to reply received": waits_ms(road.trips)},
         notes=(
+            where_it_goes(road),
             "Growth is the median of the last third over that of the middle third; the first is left to warm up.",
             *(f"{name}: {', '.join(f'{value:g}' for value in values)}" for name, values in diary.values.items()),
         ),

@@ -6,7 +6,7 @@ simulator and the load share the cores with the service and its stores.
 
 from benchmarks.figures import Figure, by_leg
 from benchmarks.plan import Leg
-from benchmarks.road import Road, common_figures, reply_figures, travel, waits_ms
+from benchmarks.road import Road, common_figures, reply_figures, travel, waits_ms, where_it_goes
 from benchmarks.site import Needs, Outcome, Say, Site, Wishes
 from benchmarks.watching import watching
 
@@ -41,7 +41,10 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
         figures=figures,
         legs=by_leg(road.plan, road.samples),
         series={"webhook accepted to reply received": waits_ms(trips)},
-        notes=("The rates of the legs are those at which users write; the replies come by another door.",),
+        notes=(
+            where_it_goes(road),
+            "The rates of the legs are those at which users write; the replies come by another door.",
+        ),
     )
 
 

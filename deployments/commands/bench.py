@@ -22,6 +22,7 @@ import typer
 from rich.table import Table
 
 from deployments.commands.common import Open, fail, installation, out, run
+from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import find, instance_of
 from deployments.running import simulator_url, state_of, uses_simulator
 from deployments.sample import introduce_numbers, wait_until_indexed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # what measures takes a second to import; other commands need
     from benchmarks.site import Needs, Outcome, Site, Wishes
     from benchmarks.workload import Line
 
+MOST_NOTES = 3  # shown; the report holds all
 _FOREIGN = (PREFIX, "RAY_", "HF_", "VLLM_")  # what a developer's shell may hold, and the service must not see
 
 
@@ -154,7 +156,7 @@ async def _site(opened: Open, needs: "Needs", folder: Path) -> "Site":
     lines = [await _add_number(opened, tenants[at % len(tenants)], at, app) for at in range(needs.numbers)]
     async with opened.simulator() as simulator:
         await introduce_numbers(opened.accounts, simulator, opened.callback_url)
-    state = state_of(settings.root) or {}
+    state, processes = state_of(settings.root) or {}, _Processes(settings.root)
     return Site(
         folder=folder,
         webhook_url=opened.callback_url,
@@ -166,7 +168,8 @@ async def _site(opened: Open, needs: "Needs", folder: Path) -> "Site":
         lines=tuple(lines),
         tenants=len(tenants),
         passages=await _add_knowledge(opened, tenants, needs.passages),
-        processes=_Replicas(settings.root).pids,
+        parts=processes.parts,
+        processes=processes.pids,
     )
 
 
@@ -203,20 +206,35 @@ async def _add_knowledge(opened: Open, tenants: Sequence[Tenant], passages: int)
     return found
 
 
-class _Replicas:
-    """The processes of deployments, looked up once: looking through all processes costs more than what is measured."""
+class _Processes:
+    """What runs, looked up once: looking through all processes costs more than what is measured."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._known: dict[str, list[int]] = {}
 
+    def parts(self) -> dict[str, list[int]]:
+        """Give the pids of everything by what it is: a deployment's name, or the program's."""
+        if not self._known:
+            for process in find(instance_of(self._home)):
+                self._known.setdefault(part_of(_title(process)), []).append(process.pid)
+        # PostgreSQL has a process a connection, and these come and go.
+        return {**self._known, "PostgreSQL": [process.pid for process in EmbeddedPostgres(self._home).processes()]}
+
     def pids(self, deployment: str) -> list[int]:
-        """Give the pids of a deployment's replicas, by the title that Ray gives them; of all processes without one."""
-        mark = f":{deployment}" if deployment else ""
-        if not self._known.get(deployment):
-            titles = {process.pid: _title(process) for process in find(instance_of(self._home))}
-            self._known[deployment] = [pid for pid, title in titles.items() if mark in title]
-        return self._known[deployment]
+        """Give the pids of a deployment's replicas; of all processes without a name."""
+        parts = self.parts()
+        return parts.get(deployment, []) if deployment else [pid for pids in parts.values() for pid in pids]
+
+
+_PROGRAMS = {"haproxy": "HAProxy", "milvus_lite": "Milvus", "whatsapp.simulator": "simulator"}
+
+
+def part_of(title: str) -> str:
+    """Say what a process is, by the title that Ray gives a replica or by its program."""
+    if "ServeReplica:" in title:
+        return title.partition("ServeReplica:")[2].partition(":")[2].split(".")[0].split(":")[0].strip()
+    return next((name for mark, name in _PROGRAMS.items() if mark in title), "Ray")
 
 
 def _title(process: psutil.Process) -> str:
@@ -250,6 +268,8 @@ def _show(found: "Report", data: Path, page: Path) -> None:
         table.add_row(*row, style="red" if row[-1] == "MISSED" else None)
     out.print()
     out.print(table)
+    for note in found.outcome.notes[:MOST_NOTES]:
+        out.print(note, markup=False)
     out.print(f"\nwritten: {data} and {page.name}", markup=False)
 
 

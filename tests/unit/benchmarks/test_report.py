@@ -1,10 +1,14 @@
 """A report holds where it was measured, tells the verdict, and shows nothing as HTML that is none."""
 
 import json
+import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
+
+import pytest
 
 from benchmarks.figures import Figure, LegResult
 from benchmarks.machine import commit, machine, versions
@@ -12,6 +16,8 @@ from benchmarks.plots import curves, dots
 from benchmarks.report import Report, as_page, rows, shown, thinned, write
 from benchmarks.site import Outcome
 from benchmarks.targets import Target, judge
+from benchmarks.watching import processor_s
+from deployments.commands.bench import part_of
 
 LEG = LegResult(
     target="ours", warm_up=False, arrivals=None, requests=10, failed=0, seconds=2.0, rate=5.0, latency_ms={"p50": 1.5}
@@ -87,3 +93,27 @@ def test_the_machine_is_told() -> None:
     assert machine()["cores"] >= 1  # type: ignore[operator]
     assert "python" in versions()
     assert commit()
+
+
+def test_processor_time_that_is_used_is_seen_and_the_gone_count_nothing() -> None:
+    before = processor_s([os.getpid(), 2**30])
+    until = time.process_time() + 0.05  # some ticks of 10 ms
+    while time.process_time() < until:
+        pass
+    assert processor_s([os.getpid(), 2**30]) > before > 0
+
+
+@pytest.mark.parametrize(
+    ("title", "part"),
+    [
+        ("ray::ServeReplica:edge:Ingress", "Ingress"),
+        ("ray::ServeReplica:brain:Conversation.handle_request", "Conversation"),
+        ("/opt/haproxy -f haproxy.cfg", "HAProxy"),
+        ("python -P -m milvus_lite server --data-dir x", "Milvus"),
+        ("python -P -m whatsapp.simulator --port 1", "simulator"),
+        ("gcs_server --log_dir=x", "Ray"),
+        ("", "Ray"),
+    ],
+)
+def test_a_process_is_told_by_its_title(title: str, part: str) -> None:
+    assert part_of(title) == part
