@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     operator_token: SecretStr | None = Field(
         default=None, description="Bearer token, 20 ASCII characters or more; unset: made once."
     )
+    retention_days: int = Field(
+        default=90,
+        ge=9,
+        le=3650,
+        description="How long messages and answers are kept; Meta repeats a webhook for 7 days.",
+    )
     log_level: str = Field(default="INFO", description="Such as INFO, or INFO,store=DEBUG.")
 
     @field_validator("app_secrets", mode="before")

@@ -4,19 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, text
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
 from models.tables import duties
 from store import leases
 from store.database import Database
-
-STATUS_LIFE = timedelta(days=30)  # Meta keeps a message no longer, so nothing later can match
-
-_FORGET = (
-    text("DELETE FROM parked_statuses WHERE received_at < now() - CAST(:status_life AS interval)"),
-    text("DELETE FROM other_updates WHERE received_at < now() - CAST(:status_life AS interval)"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +54,3 @@ class Duties:
         """
         async with self._database.write() as connection:
             await leases.finish(connection, duties, claimed.name, claimed.fence, due_at=func.now() + again_in)
-
-    async def forget_old(self) -> int:
-        """Delete what nothing can match any more; give how many rows."""
-        values = {"status_life": STATUS_LIFE}
-        async with self._database.write() as connection:
-            return sum([(await connection.execute(statement, values)).rowcount for statement in _FORGET])

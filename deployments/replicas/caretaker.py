@@ -17,12 +17,15 @@ class CaretakerReplica(WorkerReplica):
     async def _make(self, connections: "Connections", owner: str) -> Acting:
         from actors.caretaker import Caretaker, Duty
         from store.duties import Duties
+        from store.retention import Retention
         from store.statuses import ParkedStatuses
 
         duties = Duties(connections.database)
+        life = timedelta(days=connections.settings.retention_days)
+        retention = Retention(connections.database, messages_life=life)
         timetable = {
             "apply parked statuses": Duty(do=ParkedStatuses(connections.database).apply, every=timedelta(seconds=5)),
-            "forget what nothing can match": Duty(do=duties.forget_old, every=timedelta(hours=1)),
+            "forget what is old": Duty(do=retention.forget_old, every=timedelta(minutes=1)),
         }
         await duties.enrol(list(timetable))
         return Caretaker(owner, duties, timetable)

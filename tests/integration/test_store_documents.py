@@ -261,15 +261,6 @@ async def test_a_duty_is_done_by_one_and_again_on_time(database: Database) -> No
     assert await duties.claim("caretaker") is None
 
 
-async def test_old_parked_statuses_are_forgotten(database: Database) -> None:
-    async with database.engine.begin() as connection:
-        await connection.exec_driver_sql(
-            "INSERT INTO parked_statuses (phone_number_id, wamid_digest, state, received_at) VALUES"
-            " ('old', '', 'sent', now() - interval '31 days'), ('new', '', 'sent', now() - interval '29 days')"
-        )
-    assert await Duties(database).forget_old() == 1
-
-
 async def test_accounts_give_back_what_was_added(business: Business) -> None:
     accounts = Accounts(business.database, business.keyring)
     assert await accounts.tenant(business.tenant.slug) == business.tenant

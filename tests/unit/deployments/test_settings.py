@@ -43,6 +43,7 @@ def test_without_an_environment_everything_runs_on_this_machine() -> None:
         ("dashboard_port", "0", "greater than or equal to 1"),
         ("graph_version", "26.0", "pattern"),
         ("database_url", "postgresql://me:hunter2@db/parley", "postgresql+asyncpg://"),
+        ("retention_days", "8", "greater than or equal to 9"),
         ("graph_url", "http://graph.facebook.com", "https://"),
         ("graph_url", "http://localhost.example:80", "https://"),
         ("graph_url", "//graph.facebook.com", "https://"),
