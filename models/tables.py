@@ -63,6 +63,7 @@ tenants = Table(
     Column("name", Text, nullable=False),
     Column("languages", ARRAY(Text), nullable=False),
     Column("patience_ms", Integer, nullable=False, server_default=text("1200")),  # the wait for more lines
+    Column("window_template", JSONB),  # Meta's template object that goes out where the 24-hour window has closed
     created_at(),
 )
 
@@ -98,6 +99,8 @@ contacts = Table(
     Column("phone", LargeBinary),  # sealed
     Column("user_id", LargeBinary),  # sealed
     Column("name", LargeBinary),  # sealed
+    Column("opted_out", Boolean, nullable=False, server_default=text("false")),  # of marketing; not of answers
+    Column("consent_at", Instant),  # when they last said so, by Meta's clock; null: never
     created_at(),
 )
 
@@ -190,6 +193,7 @@ outbox = Table(
     Column("phone_number_id", ForeignKey("numbers.phone_number_id"), nullable=False),
     Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
     Column("turn_id", ForeignKey("turns.id"), index=True),
+    Column("purpose", Text, nullable=False, server_default=text("'reply'")),  # see `models.message.Purpose`
     Column("body", LargeBinary, nullable=False),  # sealed OutboundMessage as JSON
     Column("state", Text, nullable=False, server_default=text("'queued'")),
     Column("due_at", Instant, nullable=False, server_default=func.now()),
@@ -202,6 +206,8 @@ outbox = Table(
     Column("wamid_digest", LargeBinary),
     Column("error_code", Integer),
     Column("reason", Text),  # why it failed
+    Column("failed_at", Instant),
+    Column("resent_at", Instant),  # after a `failed` status with a passing cause: once only
     created_at(),
     Index(
         "ix_outbox_unfinished",
@@ -214,6 +220,7 @@ outbox = Table(
     Index("ix_outbox_attempt_id", "attempt_id", postgresql_where=text("attempt_id IS NOT NULL")),
     Index("ix_outbox_wamid", "phone_number_id", "wamid_digest", postgresql_where=text("wamid_digest IS NOT NULL")),
     Index("ix_outbox_sending_at", "phone_number_id", "sending_at"),
+    Index("ix_outbox_failed", "failed_at", postgresql_where=text("state = 'failed'")),
     Index("ix_outbox_without_turn", "conversation_id", "id", postgresql_where=text("turn_id IS NULL")),  # by a person
 )
 
@@ -244,6 +251,7 @@ parked_statuses = Table(
     Column("state", Text, nullable=False),
     Column("error_code", Integer),
     Column("reason", Text),
+    Column("may_resend", Boolean, nullable=False, server_default=text("false")),
     Column("received_at", Instant, nullable=False, server_default=func.now()),
     Index("ix_parked_statuses_wamid", "phone_number_id", "wamid_digest"),
 )
@@ -256,6 +264,12 @@ other_updates = Table(
     Column("phone_number_id", Text),
     Column("body", LargeBinary, nullable=False),  # sealed
     Column("received_at", Instant, nullable=False, server_default=func.now()),
+    Column("applied_at", Instant),  # null: nobody has acted on it
+    Index(
+        "ix_other_updates_preferences",
+        "id",
+        postgresql_where=text("field = 'user_preferences' AND applied_at IS NULL"),
+    ),
 )
 
 quarantine = Table(

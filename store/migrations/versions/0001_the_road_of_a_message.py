@@ -46,8 +46,10 @@ def upgrade() -> None:
     sa.Column('phone_number_id', sa.Text(), nullable=True),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('received_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('applied_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_other_updates'))
     )
+    op.create_index('ix_other_updates_preferences', 'other_updates', ['id'], unique=False, postgresql_where=sa.text("field = 'user_preferences' AND applied_at IS NULL"))
     op.create_table('parked_statuses',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('phone_number_id', sa.Text(), nullable=False),
@@ -56,6 +58,7 @@ def upgrade() -> None:
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('error_code', sa.Integer(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('may_resend', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('received_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_parked_statuses'))
     )
@@ -74,6 +77,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('languages', sa.ARRAY(sa.Text()), nullable=False),
     sa.Column('patience_ms', sa.Integer(), server_default=sa.text('1200'), nullable=False),
+    sa.Column('window_template', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tenants')),
     sa.UniqueConstraint('slug', name=op.f('uq_tenants_slug'))
@@ -84,6 +88,8 @@ def upgrade() -> None:
     sa.Column('phone', sa.LargeBinary(), nullable=True),
     sa.Column('user_id', sa.LargeBinary(), nullable=True),
     sa.Column('name', sa.LargeBinary(), nullable=True),
+    sa.Column('opted_out', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('consent_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_contacts_tenant_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contacts'))
@@ -230,6 +236,7 @@ def upgrade() -> None:
     sa.Column('phone_number_id', sa.Text(), nullable=False),
     sa.Column('conversation_id', sa.Uuid(), nullable=False),
     sa.Column('turn_id', sa.Uuid(), nullable=True),
+    sa.Column('purpose', sa.Text(), server_default=sa.text("'reply'"), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('state', sa.Text(), server_default=sa.text("'queued'"), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
@@ -242,6 +249,8 @@ def upgrade() -> None:
     sa.Column('wamid_digest', sa.LargeBinary(), nullable=True),
     sa.Column('error_code', sa.Integer(), nullable=True),
     sa.Column('reason', sa.Text(), nullable=True),
+    sa.Column('failed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('resent_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.ForeignKeyConstraint(['conversation_id'], ['conversations.id'], name=op.f('fk_outbox_conversation_id')),
     sa.ForeignKeyConstraint(['phone_number_id'], ['numbers.phone_number_id'], name=op.f('fk_outbox_phone_number_id')),
@@ -249,6 +258,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_outbox'))
     )
     op.create_index('ix_outbox_attempt_id', 'outbox', ['attempt_id'], unique=False, postgresql_where=sa.text('attempt_id IS NOT NULL'))
+    op.create_index('ix_outbox_failed', 'outbox', ['failed_at'], unique=False, postgresql_where=sa.text("state = 'failed'"))
     op.create_index('ix_outbox_queued', 'outbox', ['phone_number_id', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
     op.create_index('ix_outbox_sending_at', 'outbox', ['phone_number_id', 'sending_at'], unique=False)
     op.create_index(op.f('ix_outbox_turn_id'), 'outbox', ['turn_id'], unique=False)
@@ -265,6 +275,7 @@ def downgrade() -> None:
     op.drop_index('ix_outbox_unfinished', table_name='outbox', postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown', 'accepted')"))
     op.drop_index(op.f('ix_outbox_turn_id'), table_name='outbox')
     op.drop_index('ix_outbox_queued', table_name='outbox', postgresql_where=sa.text("state = 'queued'"))
+    op.drop_index('ix_outbox_failed', table_name='outbox', postgresql_where=sa.text("state = 'failed'"))
     op.drop_index('ix_outbox_sending_at', table_name='outbox')
     op.drop_index('ix_outbox_attempt_id', table_name='outbox', postgresql_where=sa.text('attempt_id IS NOT NULL'))
     op.drop_table('outbox')
@@ -295,6 +306,7 @@ def downgrade() -> None:
     op.drop_table('quarantine')
     op.drop_index('ix_parked_statuses_wamid', table_name='parked_statuses')
     op.drop_table('parked_statuses')
+    op.drop_index('ix_other_updates_preferences', table_name='other_updates', postgresql_where=sa.text("field = 'user_preferences' AND applied_at IS NULL"))
     op.drop_table('other_updates')
     op.drop_index('ix_handoff_events_outbox_id', table_name='handoff_events', postgresql_where=sa.text('outbox_id IS NOT NULL'))
     op.drop_index('ix_handoff_events_conversation_id', table_name='handoff_events')
