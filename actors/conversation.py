@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from actors.drafts import Drafts
 from actors.keeper import ClaimingActor, Keeper
 from actors.loop import Loop
 from actors.ports import ConversationClaims, Routing, TurnStore
@@ -36,9 +37,25 @@ class ConversationWorker(ClaimingActor[UUID]):
         self._claims = claims
         self._turns = turns
         self._taker = taker
+        self._drafts = Drafts(turns, lambda turn: taker.take(turn, datetime.now(UTC)), taker.pace)
         keeper: Keeper[UUID] = Keeper("conversation", lambda keys: claims.renew(owner, keys), most=MOST_AT_ONCE)
         loop = Loop("conversation", self._step, slowest=SLOWEST_LOOK)
         super().__init__(loop, keeper, held_as="turns_under_way", grace_s=DRAIN_GRACE_S)
+
+    def start(self) -> None:
+        """Begin to claim, and to watch for newer messages."""
+        super().start()
+        self._drafts.loop.start()
+
+    async def drain(self) -> None:
+        """Claim nothing more, finish what is under way or give it back."""
+        await super().drain()
+        await self._drafts.loop.drain()
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """What must be alive."""
+        return (*super().loops, self._drafts.loop)
 
     async def _step(self) -> bool:
         if not await self._claims.work_waits():
@@ -77,7 +94,7 @@ class ConversationWorker(ClaimingActor[UUID]):
             await self._turns.nothing_left(claimed)
         else:
             with following(message_id=turn.messages[-1].message.wamid, contact_id=_identity(turn)):
-                closed = await self._taker.take(turn, datetime.now(UTC))
+                closed = await self._drafts.finish(turn, lambda: self._turns.open(claimed))
                 with timed(Step.COMMIT):
                     closed = await self._turns.close(closed)
                 _count(closed)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from actors.pace import Pace
 from actors.ports import Answerer, Embedder, PassageIndex
 from knowledge.language import detect
 from knowledge.question import small_talk_reply, standalone
@@ -58,19 +59,23 @@ class Stopwatch:
 
 
 class TurnTaker:
-    """Answers open turns; holds no state between them."""
+    """Answers open turns; of one to the next it remembers nothing but how long it took."""
 
-    def __init__(self, embedder: Embedder, index: PassageIndex, ladder: Sequence[Answerer]) -> None:
+    def __init__(
+        self, embedder: Embedder, index: PassageIndex, ladder: Sequence[Answerer], pace: Pace | None = None
+    ) -> None:
         """Take the ports.
 
         Args:
             embedder: for questions.
             index: the passages of all tenants.
             ladder: answerers, the best first; below the last stands the holding text.
+            pace: learns how long it takes to find and say an answer.
         """
         self._embedder = embedder
         self._index = index
         self._ladder = ladder
+        self.pace = pace or Pace()
 
     async def take(self, turn: OpenTurn, now: datetime) -> ClosedTurn:
         """Give what the turn comes to; never raises for a neighbour that is away: the ladder has a rung for it."""
@@ -91,7 +96,9 @@ class TurnTaker:
         if (small_talk := small_talk_reply(asked, language)) is not None:
             return _reply(turn, asked, language, Answer(text=small_talk, rung=Rung.PHRASE, model="small talk"))
         question = standalone(asked, turn.history, language)
+        start = time.monotonic()
         answer = await self._answer(turn, asked, question, language, now, watch)
+        self.pace.note(timedelta(seconds=time.monotonic() - start))
         return _reply(turn, question, language, answer, wants_person=answer.rung is Rung.HOLDING)
 
     async def _answer(

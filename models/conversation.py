@@ -15,6 +15,7 @@ PATIENCE = timedelta(milliseconds=1200)  # people send three lines, not one
 
 # What neither asks nor takes back anything; a turn of nothing else gets no reply.
 SILENT = frozenset({MessageKind.REACTION, MessageKind.SYSTEM, MessageKind.EDIT, MessageKind.REVOKE})
+UNASKING = SILENT - {MessageKind.EDIT, MessageKind.REVOKE}  # what changes nothing of what was asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,8 @@ def as_it_stands(messages: Iterable[ReceivedMessage]) -> tuple[ReceivedMessage, 
 def _edited(one: ReceivedMessage, edit: InboundMessage | None) -> ReceivedMessage:
     if edit is None:
         return one
-    return replace(one, message=replace(one.message, text=edit.text or one.message.text, media=edit.media or one.message.media))
+    old = one.message
+    return replace(one, message=replace(old, text=edit.text or old.text, media=edit.media or old.media))
 
 
 _FINISHED_SHARE = 1 / 6  # of the patience, after a line that looks finished

@@ -1,5 +1,6 @@
 """One turn, one commit: inbox finished, conversation saved, answer queued, all or nothing."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Row, Select, exists, func, insert, select, update
 
 from models.answer import Line, Source, Speaker
-from models.conversation import SILENT, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.conversation import SILENT, UNASKING, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
 from models.message import OutboundMessage
 from models.tables import contacts, conversations, inbox, outbox, tenants, turns
 from security.keyring import Keyring
@@ -107,6 +108,26 @@ class Turns:
                 )
             await self._let_go(connection, closed)
         return closed
+
+    async def gone_on(self, opened: Collection[OpenTurn]) -> set[UUID]:
+        """Give those of these conversations whose users have written, changed or deleted something since.
+
+        Raises:
+            StoreUnavailable: retryable.
+        """
+        held = [message.inbox_id for turn in opened for message in turn.messages]
+        statement = (
+            select(inbox.c.conversation_id)
+            .distinct()
+            .where(
+                inbox.c.conversation_id.in_([turn.conversation_id for turn in opened]),
+                inbox.c.state == "received",
+                inbox.c.id.not_in(held),
+                inbox.c.kind.not_in([kind.value for kind in UNASKING]),
+            )
+        )
+        async with self._database.read() as connection:
+            return set((await connection.execute(statement)).scalars())
 
     async def nothing_left(self, claimed: ClaimedConversation) -> None:
         """Let go of a conversation that had nothing to answer."""

@@ -47,6 +47,7 @@ UPDATES_QUARANTINED = Counter(
 UNKNOWN_NUMBERS = Counter("parley_unknown_numbers", "How many updates were for a number that we do not serve?")
 
 TURNS = Counter("parley_turns", "Which rung of the ladder do answers come from?", ("rung",))
+TURN_RESTARTS = Counter("parley_turn_restarts", "How often does a newer message cancel the answer being written?")
 ABSTENTIONS = Counter("parley_abstentions", "How often does a business's knowledge hold no answer?")
 PERSON_REQUESTS = Counter("parley_person_requests", "How often is a person asked for?")
 ROWS_BURIED = Counter("parley_rows_buried", "What was given up after its last try?", ("queue",))

@@ -280,6 +280,22 @@ async def test_a_message_between_prompt_and_commit_is_answered_next_and_the_repl
     assert [reply.reply_to for reply in closed.replies] == [None]
 
 
+@pytest.mark.parametrize(
+    ("kind", "has_gone_on"),
+    [(MessageKind.TEXT, True), (MessageKind.EDIT, True), (MessageKind.REVOKE, True), (MessageKind.REACTION, False)],
+)
+async def test_a_user_who_writes_or_changes_something_has_gone_on(
+    shop: Shop, kind: MessageKind, has_gone_on: bool
+) -> None:
+    who = await write(shop, "When do you open?")
+    turn = await opened(shop, await claim(shop))
+    assert await shop.turns.gone_on([turn]) == set()
+    await shop.bring(who, inbound("And on Sunday?", kind=kind, reply_to=turn.messages[0].message.wamid))
+    while await shop.routing.route():
+        pass
+    assert await shop.turns.gone_on([turn]) == ({turn.conversation_id} if has_gone_on else set())
+
+
 async def test_a_deleted_line_is_not_remembered(shop: Shop) -> None:
     who = phone()
     regretted = inbound("My secret")

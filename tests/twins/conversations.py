@@ -7,7 +7,7 @@ from itertools import count
 from uuid import UUID, uuid4
 
 from models.answer import Line, Speaker
-from models.conversation import SILENT, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
+from models.conversation import SILENT, UNASKING, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
 from models.errors import LeaseLost
 from models.message import InboundMessage, OutboundMessage, Recipient
 from store.conversations import MOST_EXPIRIES, MOST_TRIES, RETRY_AFTER, ClaimedConversation
@@ -42,6 +42,11 @@ class TwinConversations:
         self.all: dict[str, TwinConversation] = {}  # by phone
         self._arrived: list[InboundMessage] = []
         self._ids = count(1)
+
+    @property
+    def has_unrouted(self) -> bool:
+        """Whether something waits to be routed."""
+        return bool(self._arrived)
 
     def receive(self, *messages: InboundMessage) -> None:
         """Let these arrive; they wait to be routed."""
@@ -135,8 +140,16 @@ class TwinConversations:
         _finish(conversation)
         return closed
 
+    async def gone_on(self, opened: Collection[OpenTurn]) -> set[UUID]:
+        return {turn.conversation_id for turn in opened if self._has_more_than(turn)}
+
     async def nothing_left(self, claimed: ClaimedConversation) -> None:
         _finish(self._held(claimed.id, claimed.fence))
+
+    def _has_more_than(self, turn: OpenTurn) -> bool:
+        held = {message.inbox_id for message in turn.messages}
+        unanswered = self._of(turn.conversation_id).unanswered
+        return any(one.inbox_id not in held and one.message.kind not in UNASKING for one in unanswered)
 
     def _of(self, key: UUID) -> TwinConversation:
         return next(one for one in self.all.values() if one.id == key)
