@@ -9,6 +9,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines about pings would s
 from deployments.commands.accounts import numbers, tenants
 from deployments.commands.bench import bench
 from deployments.commands.check import demo_check
+from deployments.commands.conversations import conversations
 from deployments.commands.dead import dead
 from deployments.commands.knowledge import knowledge
 from deployments.commands.service import demo, down, migrate, own, status, up
@@ -31,6 +32,7 @@ cli.add_typer(tenants, name="tenants")
 cli.add_typer(numbers, name="numbers")
 cli.add_typer(knowledge, name="knowledge")
 cli.add_typer(dead, name="dead")
+cli.add_typer(conversations, name="conversations")
 
 if __name__ == "__main__":
     cli()

@@ -96,6 +96,7 @@ class SummaryPage:
 class ThreadLine:
     """One message of a conversation, as a person reads it."""
 
+    id: str  # the same whenever it is asked for
     by: str  # "user", "bot", or the name of the person
     is_person: bool = False  # `by` is a name
     text: str

@@ -5,6 +5,8 @@ a turn that commits after the taking says nothing. Each act leaves its record in
 """
 
 import logging
+import re
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +36,8 @@ from store.codec import OUTBOUND
 from store.database import Database, Writing
 
 logger = logging.getLogger(__name__)
+
+_BEGINNING = re.compile(r"[0-9a-f]{4,32}")
 
 
 class Handoff:
@@ -70,6 +74,27 @@ class Handoff:
             conversations=tuple(summaries.summary(self._keyring, row) for row in rows[:limit]),
             next=summaries.place(rows[limit - 1]) if has_next else None,
         )
+
+    async def find(self, beginning: str) -> UUID:
+        """Give the id that begins so, with or without hyphens, as a person may type it.
+
+        Raises:
+            UnknownConversation: none does.
+            NotSayable: several do, or it is no such beginning.
+            StoreUnavailable: retryable.
+        """
+        digits = beginning.replace("-", "").lower()
+        if not _BEGINNING.fullmatch(digits):
+            raise NotSayable("An id has 4 to 32 hexadecimal digits here: as many as tell it from the others.")
+        first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+        statement = select(conversations.c.id).where(conversations.c.id.between(first, last)).limit(2)
+        async with self._database.read() as connection:
+            found: Sequence[UUID] = (await connection.execute(statement)).scalars().all()
+        if len(found) > 1:
+            raise NotSayable("The ids of several conversations begin so; type more of it.")
+        if not found:
+            raise _unknown()
+        return found[0]
 
     async def show(self, key: UUID, *, before: str | None = None, limit: int = LINES) -> Thread:
         """Give a conversation with its newest lines, or those before a place that `before` of another page names.

@@ -135,18 +135,27 @@ def _inbound(keyring: Keyring, row: Row[Any]) -> ThreadLine:
         text = INBOUND.open(keyring, row.body).text or ""
     except (CannotDecrypt, ValueError):  # buried for this very reason: the thread is shown all the same
         text = ""
-    return ThreadLine(by="user", text=text, kind=row.kind, at=row.received_at, state=row.state, reason=row.reason)
+    return ThreadLine(
+        id=f"in-{row.id}",
+        by="user",
+        text=text,
+        kind=row.kind,
+        at=row.received_at,
+        state=row.state,
+        reason=row.reason,
+    )
 
 
 def _kept_by_turn(keyring: Keyring, row: Row[Any]) -> ThreadLine:
     text = keyring.decrypt_text(row.asked, "turns.asked")
-    return ThreadLine(by="user", text=text, at=row.received_at, state="answered")
+    return ThreadLine(id=f"turn-{row.id}", by="user", text=text, at=row.received_at, state="answered")
 
 
 def _outbound(keyring: Keyring, row: Row[Any], person: str | None) -> ThreadLine:
     message = OUTBOUND.open(keyring, row.body)
     choices: Iterable[str] = (f"[{choice.title}]" for choice in message.choices)
     return ThreadLine(
+        id=f"out-{row.id}",
         by=person or "bot",
         is_person=person is not None,
         text="\n".join(filter(None, (message.body, *choices))),

@@ -1,1 +1,1 @@
-"""What operators reach: health, readiness, status and metrics, behind a bearer token."""
+"""What operators reach behind a bearer token: health, readiness, status, metrics, and conversations for people."""

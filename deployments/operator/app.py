@@ -9,6 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
+from deployments.operator import conversations
+from deployments.operator.console_files import console, console_file
 from deployments.operator.health import ReadinessProbe
 from deployments.operator.metrics_page import CONTENT_TYPE, MetricsPage
 from deployments.operator.permissions import Guard, Permission
@@ -51,11 +53,19 @@ async def metrics(request: Request) -> Response:
     return PlainTextResponse(await _house(request).page.text(), media_type=CONTENT_TYPE)
 
 
-_ROUTES: tuple[tuple[str, Callable[..., Awaitable[Response]], Permission], ...] = (
-    ("/healthz", healthz, Permission.PUBLIC),
-    ("/readyz", readyz, Permission.PUBLIC),
-    ("/status", status, Permission.OBSERVE),
-    ("/metrics", metrics, Permission.OBSERVE),
+_ROUTES: tuple[tuple[str, str, Callable[..., Awaitable[Response]], Permission], ...] = (
+    ("GET", "/healthz", healthz, Permission.PUBLIC),
+    ("GET", "/readyz", readyz, Permission.PUBLIC),
+    ("GET", "/status", status, Permission.OBSERVE),
+    ("GET", "/metrics", metrics, Permission.OBSERVE),
+    ("GET", "/console", console, Permission.PUBLIC),
+    ("GET", "/console/{name}", console_file, Permission.PUBLIC),
+    ("GET", "/conversations", conversations.list_conversations, Permission.ANSWER),
+    ("GET", "/conversations/{key}", conversations.show, Permission.ANSWER),
+    ("GET", "/conversations/{key}/turns/{turn_id}", conversations.why, Permission.ANSWER),
+    ("POST", "/conversations/{key}/take", conversations.take, Permission.ANSWER),
+    ("POST", "/conversations/{key}/reply", conversations.reply, Permission.ANSWER),
+    ("POST", "/conversations/{key}/hand-back", conversations.hand_back, Permission.ANSWER),
 )
 
 
@@ -63,10 +73,13 @@ def build_app(ports: OperatorPorts) -> FastAPI:
     """Make the application inside the process that serves it; without pages of documentation, which would be public."""
     app = FastAPI(title="Parley operator", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.house = House(ports)
-    for path, endpoint, permission in _ROUTES:
-        app.add_api_route(path, endpoint, dependencies=[Depends(Guard(permission))], response_model=None)
+    for method, path, endpoint, permission in _ROUTES:
+        guard = Depends(Guard(permission))
+        app.add_api_route(path, endpoint, methods=[method], dependencies=[guard], response_model=None)
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_invalid)
+    for error, answer in conversations.REFUSALS:
+        app.add_exception_handler(error, answer)
     app.add_middleware(RequestScope)
     return app
 

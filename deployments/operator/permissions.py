@@ -12,8 +12,9 @@ from security.tokens import matches
 class Permission(StrEnum):
     """What a caller must be allowed to do."""
 
-    PUBLIC = "public"  # nothing is asked, so nothing is told but ok or not ok
+    PUBLIC = "public"  # nothing is asked, so nothing is told but ok or not ok, and the console's empty page
     OBSERVE = "observe"  # status and figures; the operator's bearer token
+    ANSWER = "answer"  # reading what people wrote, and writing to them; the operator's bearer token
 
 
 class Guard:

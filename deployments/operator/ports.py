@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from models.status import QueueDepths
+from store.handoff import Handoff
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class OperatorPorts:
     workers: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing  # what each loop says of itself, by name
     generator: Callable[[], Awaitable[Mapping[str, Any]]] = _nothing  # its `engine`, such as "vllm", and its `model`
     token_hash: str  # of the operator's bearer token, see `security.tokens.hash_token`
+    handoff: Handoff  # raises what its own methods tell; the routes put a limit on each call
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,12 +19,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-def problem(request_id: str, path: str, status: int, detail: str = "") -> JSONResponse:
-    """Make one problem; `type` stays about:blank, so the title is the status's own phrase."""
+def problem(request_id: str, path: str, status: int, detail: str = "", **more: object) -> JSONResponse:
+    """Make one problem; `type` stays about:blank, so the title is the status's own phrase; `more` are extensions."""
     content: dict[str, object] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     if detail and detail != content["title"]:
         content["detail"] = detail
-    content |= {"instance": path, "request_id": request_id}
+    content |= {"instance": path, "request_id": request_id, **more}
     return JSONResponse(content, status_code=status, media_type="application/problem+json")
 
 

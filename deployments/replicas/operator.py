@@ -17,9 +17,10 @@ def operator_app() -> FastAPI:
     from deployments.operator.cluster import applications, node_agents
     from deployments.operator.ports import OperatorPorts
     from security.tokens import hash_token
+    from store.handoff import Handoff
     from store.status import can_keep, queue_depths
 
-    connections = Connections.open("operator", pool_size=2)
+    connections = Connections.open("operator", pool_size=4)
     database = connections.database
     brain, generator = LazyHandle(*BRAIN), LazyHandle(*GENERATOR)
 
@@ -32,6 +33,7 @@ def operator_app() -> FastAPI:
             workers=lambda: ask_status(brain),
             generator=lambda: ask_status(generator),
             token_hash=hash_token(connections.settings.operator_token_text),
+            handoff=Handoff(database, connections.keyring),
             versions=_versions(),
         )
     )

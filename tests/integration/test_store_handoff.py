@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -125,6 +126,30 @@ async def test_a_name_that_no_list_could_show_is_refused(business: Business, han
     key = await talk(business, "Hello")
     with pytest.raises(NotSayable):
         await handoff.take(key, name)
+
+
+async def test_a_conversation_is_found_by_the_beginning_of_its_id(business: Business, handoff: Handoff) -> None:
+    key = await talk(business, "Hello")
+    for beginning in (str(key), key.hex, str(key)[:13], str(key)[:8].upper()):
+        assert await handoff.find(beginning) == key
+    for beginning in ("", "12", "nothing!", "f" * 33):
+        with pytest.raises(NotSayable):
+            await handoff.find(beginning)
+    with pytest.raises(UnknownConversation):
+        await handoff.find(uuid4().hex)
+    await add_conversation(business, UUID(key.hex[:16] + uuid4().hex[16:]))
+    with pytest.raises(NotSayable, match="several"):
+        await handoff.find(key.hex[:16])
+
+
+async def add_conversation(business: Business, key: UUID) -> None:
+    """Make a conversation, and a contact, with this id."""
+    for statement in (
+        "INSERT INTO contacts (id, tenant_id) SELECT :key, tenant_id FROM numbers WHERE phone_number_id = :number",
+        "INSERT INTO conversations (id, tenant_id, phone_number_id, contact_id)"
+        " SELECT :key, tenant_id, phone_number_id, :key FROM numbers WHERE phone_number_id = :number",
+    ):
+        await business.execute(statement, key=key)
 
 
 async def test_what_is_not_there_is_said_so(handoff: Handoff) -> None:
@@ -314,9 +339,7 @@ async def test_why_tells_the_passages_the_model_and_the_rung(business: Business,
     assert turn is not None
     sources = (Source(passage_id=kept, title="Hours", page=2), Source(passage_id="gone", title="Old hours"))
     answer = Answer(text="At nine.", rung=Rung.EXTRACT, model="extractive", sources=sources, confidence=0.8)
-    closed = closed_turn(turn, "At nine.", step_ms={"search": 12.5})
-    object.__setattr__(closed, "answer", answer)
-    await business.turns.close(closed)
+    await business.turns.close(replace(closed_turn(turn, "At nine.", step_ms={"search": 12.5}), answer=answer))
     said = (await handoff.show(claimed.id)).lines[-1]
     assert said.turn_id is not None
     why = await handoff.why(claimed.id, said.turn_id)

@@ -11,9 +11,14 @@ from fastapi import FastAPI
 from deployments.operator.app import build_app
 from deployments.operator.ports import ApplicationStatus, DeploymentStatus, NodeAgent, OperatorPorts
 from models.status import QueueDepths
+from security.keyring import Keyring
 from security.tokens import hash_token, new_token
+from store.database import Database
+from store.handoff import Handoff
 
 TOKEN = new_token()
+KEYRING = Keyring({"test": b"k" * 32})
+NOBODY_LISTENS = "postgresql+asyncpg://nobody@127.0.0.1:1/nothing"
 DEPTHS = QueueDepths(inbox_unfinished=3, inbox_oldest_age_s=4.5, outbox_unsent=2, quarantined=7, dead=1)
 RUNNING = ApplicationStatus(
     name="edge",
@@ -49,8 +54,9 @@ def ports(**changes: Any) -> OperatorPorts:
         "workers": {"conversation": {"running": True}},
         "generator": {"engine": "vllm", "model": "tiny", "is_warm": True},
     } | changes
+    handoff = values.pop("handoff", None) or Handoff(Database(NOBODY_LISTENS, name="tests"), KEYRING)
     calls = {name: value if callable(value) else giving(value) for name, value in values.items()}
-    return OperatorPorts(token_hash=hash_token(TOKEN), versions={"ray": "2.60.0"}, **calls)
+    return OperatorPorts(token_hash=hash_token(TOKEN), handoff=handoff, versions={"ray": "2.60.0"}, **calls)
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ from models.errors import StoreUnavailable
 from security.tokens import hash_token, new_token
 from tests.unit.operator.house import DEPTHS, RUNNING, TOKEN, caller, calling, ports
 
-PUBLIC = {"/healthz", "/readyz"}
+HEALTH = ("/healthz", "/readyz")
+PUBLIC = {*HEALTH, "/console", "/console/{name}"}
 
 
 def test_every_route_declares_its_permission() -> None:
@@ -37,7 +38,7 @@ async def test_everything_but_health_needs_the_token(token: str | None) -> None:
             answer = await client.get(path)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"
-        for path in PUBLIC:
+        for path in HEALTH:
             assert (await client.get(path)).status_code == 200
 
 
@@ -64,7 +65,7 @@ async def test_there_are_no_pages_of_documentation(path: str) -> None:
 
 async def test_health_tells_nothing_but_ok() -> None:
     async with calling(None) as client:
-        for path in PUBLIC:
+        for path in HEALTH:
             assert (await client.get(path)).json() == {"status": "ok"}
 
 
