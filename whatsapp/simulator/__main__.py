@@ -30,6 +30,8 @@ webhooks with retries, and a chat page in the browser. Everything is kept in mem
   2. add a number:      POST /simulator/numbers   (the callback is verified as Meta does it)
   3. point the service: PARLEY_GRAPH_URL=http://127.0.0.1:9090
   4. chat:              open http://127.0.0.1:9090/
+  5. make it hostile:   POST /simulator/faults, /simulator/limits, /simulator/clock   (their fields: knobs.py)
+  6. put it to trial:   POST /simulator/loads, then GET /simulator/progress and /simulator/verdict
 """
 
 

@@ -50,6 +50,7 @@ class LoadState:
     written: int
     late_s: float  # the most that a message was written after its time
     is_done: bool
+    error: str | None  # why it ended before its time; the name of what was raised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,12 +78,14 @@ class Load:
     def view(self) -> dict[str, object]:
         """How far it is; `late_s` is the most that a line was written after its time."""
         is_done = self._task is not None and self._task.done()
+        error = self._task.exception() if self._task is not None and is_done and not self._task.cancelled() else None
         return {
             "id": self.id,
             "messages": self._plan.messages,
             "written": self._written,
             "late_s": round(self._late_s, 4),
             "is_done": is_done,
+            "error": None if error is None else type(error).__name__,
         }
 
     async def _run(self) -> None:

@@ -129,6 +129,14 @@ async def test_a_load_can_be_stopped() -> None:
         assert state.written <= 1
 
 
+async def test_a_load_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with wire() as connected:
+        monkeypatch.setattr(connected.exchange, "say", None)
+        load = await connected.control.start_load(LoadPlan(messages=2, rate_per_s=100, new_users=1))
+        state = await connected.control.wait_for_load(load.id, 10)
+        assert (state.written, state.error) == (0, "TypeError")
+
+
 @pytest.mark.parametrize(
     ("plan", "sentence"),
     [
