@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, exists, func, insert, select, update
+from sqlalchemy import Row, Select, exists, func, insert, select, text, update
 
 from models.answer import Line, Source, Speaker
 from models.conversation import SILENT, UNASKING, ClosedTurn, OpenTurn, ReceivedMessage, Tenant
@@ -20,6 +20,13 @@ from store.database import Database, Reading, Writing
 
 MOST_MESSAGES = 50  # of one turn; more wait for the next
 HISTORY_TURNS = 6
+
+# Asked many times a second for all turns of a worker: one constant text, planned once.
+_GONE_ON = text("""
+    SELECT DISTINCT conversation_id FROM inbox
+     WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND state = 'received'
+       AND id <> ALL(CAST(:held AS bigint[])) AND kind <> ALL(CAST(:unasking AS text[]))
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,19 +122,13 @@ class Turns:
         Raises:
             StoreUnavailable: retryable.
         """
-        held = [message.inbox_id for turn in opened for message in turn.messages]
-        statement = (
-            select(inbox.c.conversation_id)
-            .distinct()
-            .where(
-                inbox.c.conversation_id.in_([turn.conversation_id for turn in opened]),
-                inbox.c.state == "received",
-                inbox.c.id.not_in(held),
-                inbox.c.kind.not_in([kind.value for kind in UNASKING]),
-            )
-        )
+        values = {
+            "conversations": [turn.conversation_id for turn in opened],
+            "held": [message.inbox_id for turn in opened for message in turn.messages],
+            "unasking": [kind.value for kind in UNASKING],
+        }
         async with self._database.read() as connection:
-            return set((await connection.execute(statement)).scalars())
+            return set((await connection.execute(_GONE_ON, values)).scalars())
 
     async def nothing_left(self, claimed: ClaimedConversation) -> None:
         """Let go of a conversation that had nothing to answer."""
