@@ -10,7 +10,7 @@ from uuid import UUID
 
 from models.answer import Answer, Question
 from models.conversation import ClosedTurn, OpenTurn
-from models.message import OutboundMessage, Recipient
+from models.message import Media, OutboundMessage, Recipient
 from models.passage import FoundPassage, Passage, Vector
 from store.conversations import ClaimedConversation
 from store.documents import ClaimedDocument
@@ -38,6 +38,30 @@ class Answerer(Protocol):
 
         Raises:
             ModelUnavailable: retryable; the ladder takes its next rung.
+        """
+        ...
+
+
+class Transcriber(Protocol):
+    """A model that hears."""
+
+    async def transcribe(self, phone_number_id: str, media: Media, language: str) -> str:
+        """Give the words of a voice note, "" where nobody speaks; `language` is a guess.
+
+        Raises:
+            ModelUnavailable: no words in time, or the file cannot be had. Retryable.
+        """
+        ...
+
+
+class Describer(Protocol):
+    """A model that sees."""
+
+    async def describe(self, phone_number_id: str, media: Media, language: str) -> str:
+        """Say in a sentence or two what a picture shows, and what is written on it.
+
+        Raises:
+            ModelUnavailable: no words in time, or the file cannot be had. Retryable.
         """
         ...
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from actors.pace import Pace
 from actors.ports import Answerer, Embedder, PassageIndex
+from actors.senses import Senses
 from knowledge.language import detect
 from knowledge.question import small_talk_reply, standalone
 from knowledge.requests import asks_for_person
@@ -34,6 +35,7 @@ _CANNOT_READ = {
     MessageKind.IMAGE: Phrase.IMAGE_NOT_UNDERSTOOD,
     MessageKind.STICKER: Phrase.IMAGE_NOT_UNDERSTOOD,
 }
+_TOLD_BESIDE = frozenset({MessageKind.AUDIO, MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.DOCUMENT})
 
 
 class Stopwatch:
@@ -62,7 +64,12 @@ class TurnTaker:
     """Answers open turns; of one to the next it remembers nothing but how long it took."""
 
     def __init__(
-        self, embedder: Embedder, index: PassageIndex, ladder: Sequence[Answerer], pace: Pace | None = None
+        self,
+        embedder: Embedder,
+        index: PassageIndex,
+        ladder: Sequence[Answerer],
+        pace: Pace | None = None,
+        senses: Senses | None = None,
     ) -> None:
         """Take the ports.
 
@@ -71,10 +78,12 @@ class TurnTaker:
             index: the passages of all tenants.
             ladder: answerers, the best first; below the last stands the holding text.
             pace: learns how long it takes to find and say an answer.
+            senses: what hears voice notes and sees pictures; nothing does if not given.
         """
         self._embedder = embedder
         self._index = index
         self._ladder = ladder
+        self._senses = senses or Senses()
         self.pace = pace or Pace()
 
     async def take(self, turn: OpenTurn, now: datetime) -> ClosedTurn:
@@ -85,10 +94,11 @@ class TurnTaker:
         return replace(closed, step_ms=watch.step_ms)
 
     async def _decide(self, turn: OpenTurn, now: datetime, watch: Stopwatch) -> ClosedTurn:
+        if turn.is_with_person or not turn.spoken:
+            return ClosedTurn(turn=turn, question=said(turn), answer=None, language=_last_language(turn))
+        turn = await self._senses.perceive(turn, _last_language(turn), _deadline(turn, now) - LADDER_RESERVE, now)
         asked = said(turn)
         language = detect(asked, turn.tenant.languages, _last_language(turn))
-        if turn.is_with_person or not turn.spoken:
-            return ClosedTurn(turn=turn, question=asked, answer=None, language=language)
         if not asked:
             return _reply(turn, asked, language, _phrase(_cannot_read(turn), language))
         if asks_for_person(asked, language, was_offered=_was_offered(turn, language)):
@@ -173,6 +183,13 @@ def _was_offered(turn: OpenTurn, language: str) -> bool:
     return last is not None and any(offer in last.text for offer in offers)
 
 
+def _unread(turn: OpenTurn, language: str) -> str:
+    """What to say of voice notes and the like that lie beside a question, so that nobody thinks that we heard them."""
+    kinds = [one.message.kind for one in turn.spoken if one.message.kind in _TOLD_BESIDE and not one.message.text]
+    phrases = dict.fromkeys(_CANNOT_READ.get(kind, Phrase.UNSUPPORTED) for kind in kinds)
+    return "".join(f"\n\n{say(phrase, language)}" for phrase in phrases)
+
+
 def _phrase(phrase: Phrase, language: str) -> Answer:
     return Answer(text=say(phrase, language), rung=Rung.PHRASE, model=str(phrase))
 
@@ -180,7 +197,8 @@ def _phrase(phrase: Phrase, language: str) -> Answer:
 def _reply(turn: OpenTurn, question: str, language: str, answer: Answer, *, wants_person: bool = False) -> ClosedTurn:
     # Several lines got one answer: it quotes the last of them, so that the user sees what it answers.
     quoted = turn.spoken[-1].message.wamid if len(turn.spoken) > 1 else None
-    reply = OutboundMessage(body=answer.text, reply_to=quoted)
+    unread = _unread(turn, language) if said(turn) else ""
+    reply = OutboundMessage(body=answer.text + unread, reply_to=quoted)
     return ClosedTurn(
         turn=turn, question=question, answer=answer, replies=(reply,), wants_person=wants_person, language=language
     )
