@@ -155,6 +155,7 @@ class RayRecorder:
         from ray.util import metrics as ray_metrics  # heavy, and absent from processes without Ray
 
         self._twins: dict[str, Any] = {}
+        self._labels = {metric.name: metric.labels for metric in metrics}
         for metric in metrics:
             if isinstance(metric, Counter):
                 twin = ray_metrics.Counter(metric.name, metric.question, metric.labels)
@@ -166,10 +167,14 @@ class RayRecorder:
                 continue
             self._twins[metric.name] = twin
         self._gauges: dict[tuple[str, LabelValues], tuple[Gauge, float]] = {}
-        threading.Thread(target=self._repeat_gauges, name="gauges", daemon=True).start()
+        self._sums: dict[tuple[str, LabelValues], float] = {}  # of counters, since they were last told
+        self._summing = threading.Lock()
+        threading.Thread(target=self._tell_on, name="metrics", daemon=True).start()
 
     def add(self, metric: Counter, amount: float, values: LabelValues) -> None:
-        self._twins[metric.name].inc(amount, dict(zip(metric.labels, values, strict=True)))
+        """Sum up here, and tell Ray once a second: a call of its own for each webhook costs as much as parsing it."""
+        with self._summing:
+            self._sums[metric.name, values] = self._sums.get((metric.name, values), 0.0) + amount
 
     def set(self, metric: Gauge, value: float, values: LabelValues) -> None:
         self._gauges[metric.name, values] = metric, value
@@ -178,9 +183,19 @@ class RayRecorder:
     def observe(self, metric: Histogram, value: float, values: LabelValues) -> None:
         self._twins[metric.name].observe(value, dict(zip(metric.labels, values, strict=True)))
 
-    def _repeat_gauges(self) -> None:
-        """Ray's agent forgets a gauge that is not told anew within two of its reports, of a second or more each."""
+    def _tell_on(self) -> None:
         while True:
             time.sleep(_REPEAT_S)
-            for (_, values), (metric, value) in list(self._gauges.items()):
-                self._twins[metric.name].set(value, dict(zip(metric.labels, values, strict=True)))
+            self._tell_sums()
+            self._repeat_gauges()
+
+    def _tell_sums(self) -> None:
+        with self._summing:
+            sums, self._sums = self._sums, {}
+        for (name, values), amount in sums.items():
+            self._twins[name].inc(amount, dict(zip(self._labels[name], values, strict=True)))
+
+    def _repeat_gauges(self) -> None:
+        """Ray's agent forgets a gauge that is not told anew within two of its reports, of a second or more each."""
+        for (_, values), (metric, value) in list(self._gauges.items()):
+            self._twins[metric.name].set(value, dict(zip(metric.labels, values, strict=True)))

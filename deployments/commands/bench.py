@@ -215,16 +215,24 @@ class _Processes:
 
     def parts(self) -> dict[str, list[int]]:
         """Give the pids of everything by what it is: a deployment's name, or the program's."""
-        if not self._known:
-            for process in find(instance_of(self._home)):
-                self._known.setdefault(part_of(_title(process)), []).append(process.pid)
+        postmaster = self._looked_up()["PostgreSQL"][:1]
         # PostgreSQL has a process a connection, and these come and go.
-        return {**self._known, "PostgreSQL": [process.pid for process in EmbeddedPostgres(self._home).processes()]}
+        backends = [child.pid for pid in postmaster for child in psutil.Process(pid).children()]
+        return {**self._known, "PostgreSQL": [*postmaster, *backends]}
 
     def pids(self, deployment: str) -> list[int]:
         """Give the pids of a deployment's replicas; of all processes without a name."""
-        parts = self.parts()
-        return parts.get(deployment, []) if deployment else [pid for pids in parts.values() for pid in pids]
+        if deployment:
+            return self._looked_up().get(deployment, [])
+        return [pid for pids in self.parts().values() for pid in pids]
+
+    def _looked_up(self) -> dict[str, list[int]]:
+        if not self._known:
+            for process in find(instance_of(self._home)):
+                self._known.setdefault(part_of(_title(process)), []).append(process.pid)
+            database = {process.pid: process for process in EmbeddedPostgres(self._home).processes()}
+            self._known["PostgreSQL"] = [pid for pid, process in database.items() if process.ppid() not in database]
+        return self._known
 
 
 _PROGRAMS = {"haproxy": "HAProxy", "milvus_lite": "Milvus", "whatsapp.simulator": "simulator"}
