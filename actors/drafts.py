@@ -16,7 +16,7 @@ from uuid import UUID
 from actors.loop import Loop
 from actors.pace import Pace
 from actors.ports import TurnStore
-from actors.turn import LADDER_RESERVE
+from actors.timing import LADDER_RESERVE
 from models.conversation import ClosedTurn, OpenTurn, patience
 from store.turns import MOST_MESSAGES
 from telemetry.metrics import TURN_RESTARTS

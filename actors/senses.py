@@ -6,9 +6,9 @@ One rule: a sense that fails costs the turn nothing but the words; what is said 
 import asyncio
 import logging
 from dataclasses import replace
-from datetime import datetime
 
 from actors.ports import Describer, Transcriber
+from actors.timing import LADDER_RESERVE, TimeLimit
 from models.conversation import OpenTurn, ReceivedMessage
 from models.errors import MachineFailed
 from models.message import InboundMessage, MessageKind
@@ -26,19 +26,18 @@ class Senses:
         self._transcriber = transcriber
         self._describer = describer
 
-    async def perceive(self, turn: OpenTurn, language: str, until: datetime, now: datetime) -> OpenTurn:
+    async def perceive(self, turn: OpenTurn, language: str, limit: TimeLimit) -> OpenTurn:
         """Give the turn with words for what it holds of voice notes and pictures, in the order in which they came.
 
         Args:
             turn: as it was opened.
             language: of the descriptions, and a hint for the ears.
-            until: when the turn goes on without the words that are missing.
-            now: the present.
+            limit: of the turn, which goes on without the words that are missing as long before as its ladder needs.
         """
         stands = {one.message.wamid for one in turn.spoken}
         messages = list(turn.messages)
         try:
-            async with asyncio.timeout((until - now).total_seconds()):
+            async with asyncio.timeout_at(limit.ends_at - LADDER_RESERVE.total_seconds()):
                 for place, one in enumerate(messages):
                     if one.message.wamid in stands:
                         messages[place] = await self._in_words(one, language)

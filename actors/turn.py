@@ -6,29 +6,28 @@ Nothing in here commits or sends; it is given its ports and gives a `ClosedTurn`
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from actors.pace import Pace
 from actors.ports import Answerer, Embedder, PassageIndex
 from actors.senses import Senses
+from actors.timing import LADDER_RESERVE, Stopwatch, TimeLimit
 from knowledge.language import detect
 from knowledge.question import small_talk_reply, standalone
 from knowledge.requests import asks_for_person
 from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Speaker
-from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
+from models.conversation import ClosedTurn, OpenTurn
 from models.errors import MachineFailed
 from models.message import MessageKind, OutboundMessage
 from models.passage import FoundPassage
-from telemetry.metrics import STEP_SECONDS, Step
+from telemetry.metrics import Step
 
 logger = logging.getLogger(__name__)
 
 PASSAGES = 8  # found for a question: more bring more wrong answers than right ones
-LADDER_RESERVE = timedelta(seconds=3)  # left under the deadline for the rungs below the model
 
 _CANNOT_READ = {
     MessageKind.AUDIO: Phrase.VOICE_NOT_UNDERSTOOD,
@@ -36,28 +35,6 @@ _CANNOT_READ = {
     MessageKind.STICKER: Phrase.IMAGE_NOT_UNDERSTOOD,
 }
 _TOLD_BESIDE = frozenset({MessageKind.AUDIO, MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.DOCUMENT})
-
-
-class Stopwatch:
-    """Milliseconds by step, for the turn's record, and the metric of each."""
-
-    def __init__(self) -> None:
-        """Nothing timed yet."""
-        self.step_ms: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, step: Step) -> Iterator[None]:
-        """Add the block's time to the step's."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.note(step, time.perf_counter() - start)
-
-    def note(self, step: Step, seconds: float) -> None:
-        """Add a time that was measured elsewhere."""
-        self.step_ms[step] = round(self.step_ms.get(step, 0.0) + seconds * 1000, 2)
-        STEP_SECONDS.observe(seconds, step=step)
 
 
 class TurnTaker:
@@ -90,13 +67,13 @@ class TurnTaker:
         """Give what the turn comes to; never raises for a neighbour that is away: the ladder has a rung for it."""
         watch = Stopwatch()
         watch.note(Step.CLAIM, max((turn.claimed_at - turn.messages[0].received_at).total_seconds(), 0.0))
-        closed = await self._decide(turn, now, watch)
+        closed = await self._decide(turn, TimeLimit.of(turn, now), watch)
         return replace(closed, step_ms=watch.step_ms)
 
-    async def _decide(self, turn: OpenTurn, now: datetime, watch: Stopwatch) -> ClosedTurn:
+    async def _decide(self, turn: OpenTurn, limit: TimeLimit, watch: Stopwatch) -> ClosedTurn:
         if turn.is_with_person or not turn.spoken:
             return ClosedTurn(turn=turn, question=said(turn), answer=None, language=_last_language(turn))
-        turn = await self._senses.perceive(turn, _last_language(turn), _deadline(turn, now) - LADDER_RESERVE, now)
+        turn = await self._senses.perceive(turn, _last_language(turn), limit)
         asked = said(turn)
         language = detect(asked, turn.tenant.languages, _last_language(turn))
         if not asked:
@@ -107,16 +84,15 @@ class TurnTaker:
             return _reply(turn, asked, language, Answer(text=small_talk, rung=Rung.PHRASE, model="small talk"))
         question = standalone(asked, turn.history, language)
         start = time.monotonic()
-        answer = await self._answer(turn, asked, question, language, now, watch)
+        answer = await self._answer(turn, asked, question, language, limit, watch)
         self.pace.note(timedelta(seconds=time.monotonic() - start))
         return _reply(turn, question, language, answer, wants_person=answer.rung is Rung.HOLDING)
 
     async def _answer(
-        self, turn: OpenTurn, asked: str, question: str, language: str, now: datetime, watch: Stopwatch
+        self, turn: OpenTurn, asked: str, question: str, language: str, limit: TimeLimit, watch: Stopwatch
     ) -> Answer:
-        deadline = _deadline(turn, now)
         try:
-            async with asyncio.timeout((deadline - now).total_seconds()):
+            async with asyncio.timeout_at(limit.ends_at):
                 passages = await self._find(turn, question, watch)
                 return await self._climb_down(
                     Question(
@@ -126,7 +102,7 @@ class TurnTaker:
                         standalone=question,
                         history=turn.history,
                         passages=tuple(passages),
-                        deadline=deadline,
+                        deadline=limit.deadline,
                         conversation_id=turn.conversation_id,
                     ),
                     watch,
@@ -150,13 +126,6 @@ class TurnTaker:
                 except MachineFailed as error:
                     _tell("a rung of the ladder failed, the next is taken", error)
             return await self._ladder[-1].answer(question)
-
-
-def _deadline(turn: OpenTurn, now: datetime) -> datetime:
-    """When the first reply must be out; after an outage an old turn is answered late rather than brushed off."""
-    if turn.deadline - now > LADDER_RESERVE:
-        return turn.deadline
-    return now + ANSWER_DEADLINE
 
 
 def _tell(event: str, error: Exception) -> None:

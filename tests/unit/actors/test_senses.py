@@ -15,7 +15,7 @@ from tests.factories import inbound, open_turn
 from tests.twins.neighbours import TwinAnswerer, TwinEmbedder, TwinPassages
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
-LATE = NOW - timedelta(seconds=16.95)  # the senses have some hundredths of a second then
+LATE = NOW - timedelta(seconds=20.95)  # the senses have some hundredths of a second then
 
 
 class TwinModel:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from actors.turn import LADDER_RESERVE, TurnTaker
+from actors.timing import LADDER_RESERVE
+from actors.turn import TurnTaker
 from knowledge.texts import Phrase, say
 from models.answer import Line, Rung, Speaker
 from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
@@ -73,6 +74,11 @@ async def test_a_person_is_asked_for_where_no_rung_holds(house: House, away: str
 async def test_a_turn_that_waited_keeps_the_deadline_of_its_first_message(house: House) -> None:
     await house.take(open_turn("When do you open?", received_at=NOW - timedelta(seconds=10)))
     assert house.model.asked[0].deadline == NOW + timedelta(seconds=20 - 10 - 3)
+
+
+async def test_a_turn_that_waited_too_long_is_still_answered_within_the_promise(house: House) -> None:
+    await house.take(open_turn("When do you open?", received_at=NOW - timedelta(seconds=18)))
+    assert house.model.asked[0].deadline == NOW + timedelta(seconds=24 - 18 - 3)
 
 
 async def test_a_turn_from_before_an_outage_has_a_deadline_of_its_own(house: House) -> None:

@@ -119,7 +119,7 @@ async def test_a_newer_message_stops_the_engine(engine: Engine, taker: TurnTaker
         closed: ClosedTurn = await drafts.finish(first, reopen)
     await drafts.loop.drain()
     assert engine.at_work == 0
-    assert closed.turn is joined
+    assert closed.turn == joined
     assert closed.wants_person
 
 
