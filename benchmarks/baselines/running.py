@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.site import Site
@@ -16,9 +17,17 @@ START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A program that runs."""
+
+    webhook_url: str
+    pid: int
+
+
 @asynccontextmanager
-async def running(program: str, site: Site) -> AsyncIterator[str]:
-    """Run a program of this folder, on the installation's own database server where it has one; gives its webhook.
+async def running(program: str, site: Site) -> AsyncIterator[Baseline]:
+    """Run a program of this folder, on the installation's own database server where it has one.
 
     Raises:
         MachineFailed: it did not start.
@@ -35,7 +44,7 @@ async def running(program: str, site: Site) -> AsyncIterator[str]:
         )
     try:
         await _wait_for(process, port, log)
-        yield f"http://127.0.0.1:{port}/webhooks/whatsapp"
+        yield Baseline(webhook_url=f"http://127.0.0.1:{port}/webhooks/whatsapp", pid=process.pid)
     finally:
         await _end(process)
 

@@ -4,12 +4,15 @@ Ours through Ray Serve beside the bare program, both up all the time and loaded 
 Nothing works behind our webhook meanwhile (no conversation is answered), as nothing does behind the bare one's.
 """
 
-from benchmarks.baselines.running import running
+from collections import Counter
+from collections.abc import Sequence
+
+from benchmarks.baselines.running import Baseline, running
 from benchmarks.figures import Figure, by_leg, measured, pairs
 from benchmarks.load import run_load
-from benchmarks.plan import Leg, Plan
+from benchmarks.plan import Leg, Plan, Sample
 from benchmarks.site import Needs, Outcome, Say, Site, Wishes
-from benchmarks.watching import watching
+from benchmarks.watching import processor_s, watching
 
 NEEDS = Needs(applications=("edge", "operator"))
 CONNECTIONS = 32
@@ -22,13 +25,15 @@ OPEN_S = 10.0
 async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
     """Measure, one load process for all pairs."""
     async with (
-        running("bare", site) as bare_url,
-        running("pywa_bot", site) as pywa_url,
+        running("bare", site) as bare,
+        running("pywa_bot", site) as pywa,
         watching(lambda: site.processes("Ingress")) as ingress,
     ):
-        plan = _plan(site, wishes, bare_url, pywa_url)
+        plan = _plan(site, wishes, bare.webhook_url, pywa.webhook_url)
         say(f"ack: {wishes.pairs} pairs of {wishes.seconds:g} s, {CONNECTIONS} connections, one text a body")
+        before = _used(site, bare)
         samples = await run_load(plan, site.folder)
+        after = _used(site, bare)
     legs = by_leg(plan, samples)
     found = pairs([leg for leg in legs if leg.arrivals is None], "bare")
     ours, theirs = measured(plan, samples, "ours"), measured(plan, samples, "bare")
@@ -78,3 +83,21 @@ def _plan(site: Site, wishes: Wishes, bare_url: str, pywa_url: str) -> Plan:
         Leg(target=target, url=url, kind="text", seconds=OPEN_S, rate=OPEN_RATE) for target, url in targets.items()
     ]
     return Plan(seed=wishes.seed, connections=CONNECTIONS, lines=site.lines, legs=tuple(legs))
+
+
+def _used(site: Site, bare: Baseline) -> dict[str, float]:
+    """Seconds of processor so far, by what used it."""
+    parts = {**site.parts(), "bare": [bare.pid]}
+    return {part: processor_s(parts[part]) for part in ("Ingress", "HAProxy", "bare", "PostgreSQL") if part in parts}
+
+
+def _where_it_goes(before: dict[str, float], after: dict[str, float], samples: Sequence[Sample], plan: Plan) -> str:
+    """Microseconds a request: unlike the rates, these hardly change when others use the machine, too."""
+    asked = Counter(plan.legs[sample.leg].target for sample in samples)
+    requests = {"Ingress": asked["ours"], "HAProxy": asked["ours"], "bare": asked["bare"]}
+    spent = {
+        part: (after[part] - before[part]) * 1e6 / max(requests.get(part, asked["ours"] + asked["bare"]), 1)
+        for part in after
+    }
+    told = ", ".join(f"{part} {value:.0f}" for part, value in spent.items())
+    return f"Processor, microseconds a request (PostgreSQL: of both): {told}."

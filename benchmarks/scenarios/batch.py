@@ -19,8 +19,8 @@ WARM_UP_S = 2.0
 
 async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
     """Measure, one load process for all pairs."""
-    async with running("bare", site) as bare_url, watching(lambda: site.processes("Ingress"), every_s=0.25) as ingress:
-        plan = _plan(site, wishes, bare_url)
+    async with running("bare", site) as bare, watching(lambda: site.processes("Ingress"), every_s=0.25) as ingress:
+        plan = _plan(site, wishes, bare.webhook_url)
         say(f"batch: {wishes.pairs} pairs of {wishes.seconds:g} s, one POST of {UPDATES} updates at a time")
         samples = await run_load(plan, site.folder)
     legs = by_leg(plan, samples)
