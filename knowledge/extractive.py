@@ -17,7 +17,7 @@ from knowledge.answering.confidence import THRESHOLD, confidence
 from knowledge.answering.evidence import Term, corrected, names_a_thing, terms
 from knowledge.answering.features import Asked, Features, Scored, describe, score
 from knowledge.answering.gloss import gloss
-from knowledge.answering.kinds import Kind, asked_kind
+from knowledge.answering.kinds import UNMISTAKABLE, Kind, asked_kind
 from knowledge.answering.units import Unit, cut
 from knowledge.answering.words import fold, split_words
 from knowledge.language import detect
@@ -175,11 +175,12 @@ def _compose(asked: Asked, units: Sequence[Unit], candidates: Sequence[Unit], ve
     if beside and (len(chosen) < MOST_UNITS or _LEANS.match(fold(chosen[0].unit.text))):
         chosen = _choose([chosen[0], *beside, *(s for s in scored[1:] if s not in beside)], keep=2)
     features = describe(asked, chosen, units)
+    is_beside_the_point = asked.kind in UNMISTAKABLE and not any(s.has_kind for s in chosen)
     return Draft(
         text=_join(chosen),
         units=tuple(s.unit for s in chosen),
         features=features,
-        confidence=confidence(features),
+        confidence=0.0 if is_beside_the_point else confidence(features),
     )
 
 

@@ -13,6 +13,8 @@ class Kind(StrEnum):
     TIME = "time"  # of the day or the week, or a date
     DURATION = "duration"
     COUNT = "count"
+    WEIGHT = "weight"
+    SIZE = "size"  # lengths, areas, volumes
     FREQUENCY = "frequency"
     PLACE = "place"
     CONTACT = "contact"
@@ -22,7 +24,20 @@ class Kind(StrEnum):
     OPEN = "open"  # anything else
 
 
-MEASURABLE = frozenset({Kind.MONEY, Kind.TIME, Kind.DURATION, Kind.COUNT, Kind.FREQUENCY, Kind.PLACE, Kind.CONTACT})
+MEASURABLE = frozenset(
+    {
+        Kind.MONEY,
+        Kind.TIME,
+        Kind.DURATION,
+        Kind.COUNT,
+        Kind.WEIGHT,
+        Kind.SIZE,
+        Kind.FREQUENCY,
+        Kind.PLACE,
+        Kind.CONTACT,
+    }
+)
+UNMISTAKABLE = frozenset({Kind.MONEY, Kind.WEIGHT, Kind.SIZE})  # a reply without its unit is no answer
 
 _DAY = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|lunes|martes|miercoles|jueves|viernes|sabados?"
@@ -54,10 +69,13 @@ _ASKED: tuple[tuple[Kind, str], ...] = (
         r"|\btarifas?\b|\bque vale|\bquanto\b"
         r"|\bcuanto (?:cuesta|cuestan|vale|valen|es|son|cobra|sale|costaria|pago|hay que pagar|me)",
     ),
+    (Kind.WEIGHT, r"\bhow heavy\b|\bweights?\b|\bweighs?\b|\bpesos?\b|\bpesan?\b"),
     (
-        Kind.COUNT,
-        r"\bhow (?:many|old|big|heavy|tall|deep|large|far|much weight)\b|\bcuant[oa]s?\b|\bque edad",
+        Kind.SIZE,
+        r"\bhow (?:tall|deep|large|wide|high)\b|\bdimensions?\b|\bmeasurements?\b|\bdimensiones\b"
+        r"|\bque (?:medidas?|tamano|altura|profundidad)\b|\bcuanto miden?\b|\bcuanta (?:altura|profundidad)\b",
     ),
+    (Kind.COUNT, r"\bhow (?:many|old|far|big)\b|\bcuant[oa]s?\b|\bque edad"),
     (Kind.PLACE, r"\bwhere?\b|\baddress\b|\blocated\b|\bdonde\b|\bdireccion\b"),
     (
         Kind.CONTACT,
@@ -101,6 +119,11 @@ _HELD: dict[Kind, re.Pattern[str]] = {
         r"|una vez|veces|diari[oa]|semanal|mensual|anual|al (?:dia|mes|ano)|a la semana)\b"
     ),
     Kind.COUNT: re.compile(rf"\b(?:{_NUMBER})\b|\d"),
+    Kind.WEIGHT: re.compile(r"\d ?(?:kgs?|kilos?|kilogram(?:me|o)?s?|g|gram(?:me|o)?s?|lbs?|pounds?|libras?|tons?)\b"),
+    Kind.SIZE: re.compile(
+        r"\d ?(?:mm|cm|m|km|m²|m2|metres?|meters?|metros?|centimetr[eo]s?|inch(?:es)?|pulgadas?|ft|feet|foot|pies|l|litres?"
+        r"|liters?|litros?)\b|\d ?[\"”″]|\d ?m²|\b\d+ ?[x×] ?\d+"
+    ),
     Kind.PLACE: re.compile(
         r"\b(?:street|st|lane|road|avenue|square|floor|next to|opposite|behind|near|corner|station|calle|avenida"
         r"|plaza|paseo|piso|planta|junto a|enfrente|frente a|detras|cerca|esquina|at|in|en|from|under|settings"
