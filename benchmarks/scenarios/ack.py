@@ -66,6 +66,7 @@ async def run(site: Site, wishes: Wishes, say: Say) -> Outcome:
             for target, of_target in (("ours", ours), ("bare", theirs))
         },
         notes=(
+            _where_it_goes(before, after, samples, plan),
             "pywa promises less, so it makes no ratio: it acknowledges before its handler runs, and stores nothing.",
         ),
     )
