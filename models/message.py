@@ -68,6 +68,7 @@ class InboundMessage:
     choice_id: str | None = None  # id or payload of a pressed button or list row
     reply_to: str | None = None  # wamid this one quotes, reacts to, edits or revokes
     media: Media | None = None
+    moved_to: Sender | None = None  # of a system message: who the sender is from now on, with another number
     raw: Mapping[str, Any] = field(default_factory=dict)  # Meta's object as it came
 
 

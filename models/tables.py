@@ -101,7 +101,10 @@ contacts = Table(
     Column("name", LargeBinary),  # sealed
     Column("opted_out", Boolean, nullable=False, server_default=text("false")),  # of marketing; not of answers
     Column("consent_at", Instant),  # when they last said so, by Meta's clock; null: never
+    Column("met_at", Instant, nullable=False, server_default=func.now()),  # when they first wrote, by Meta's clock
+    Column("merged_into", ForeignKey("contacts.id")),  # the same person; its conversations are still to follow
     created_at(),
+    Index("ix_contacts_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 contact_aliases = Table(

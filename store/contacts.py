@@ -6,6 +6,7 @@ phone only takes the user id that comes with that phone; two contacts that both 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, tuple_, update
@@ -31,18 +32,18 @@ class Scope:
     portfolio: str
 
 
-async def resolve(connection: Writing, keyring: Keyring, scope: Scope, sender: Sender) -> UUID:
-    """Give the contact of a sender, made if new, with every identity that came along noted."""
+async def resolve(connection: Writing, keyring: Keyring, scope: Scope, sender: Sender, sent_at: datetime) -> UUID:
+    """Give the contact of who wrote at this time, made if new, with every identity that came along noted."""
     wanted = aliases(keyring, sender)
-    known = await _known(connection, scope, wanted)
+    known = await known_contacts(connection, scope, wanted)
     contact_id = known.get("user_id") or known.get("phone")
     if contact_id is not None and await _is_of_other_user(connection, contact_id, known, wanted):
         contact_id = None
     if contact_id is None:
-        contact_id = await _create(connection, keyring, scope, sender)
+        contact_id = await _create(connection, keyring, scope, sender, sent_at)
     if "phone" in wanted:
-        await _take_phone(connection, scope, contact_id, wanted["phone"])
-    await _note(connection, scope, contact_id, wanted)
+        await take_phone(connection, scope, contact_id, wanted["phone"])
+    await note(connection, scope, contact_id, wanted)
     return contact_id
 
 
@@ -52,7 +53,8 @@ def aliases(keyring: Keyring, sender: Sender) -> dict[str, bytes]:
     return {kind: keyring.blind_index(value, kind) for kind, value in values.items() if value}
 
 
-async def _known(connection: Writing, scope: Scope, wanted: Mapping[str, bytes]) -> dict[str, UUID]:
+async def known_contacts(connection: Writing, scope: Scope, wanted: Mapping[str, bytes]) -> dict[str, UUID]:
+    """Give the contacts that have these identities, by kind."""
     table = contact_aliases
     statement = select(table.c.kind, table.c.contact_id).where(
         table.c.tenant_id == scope.tenant_id,
@@ -74,14 +76,14 @@ async def _is_of_other_user(
     return (await connection.execute(statement)).first() is not None
 
 
-async def _create(connection: Writing, keyring: Keyring, scope: Scope, sender: Sender) -> UUID:
+async def _create(connection: Writing, keyring: Keyring, scope: Scope, sender: Sender, sent_at: datetime) -> UUID:
     contact_id = uuid4()
-    sealed = seal_identity(keyring, sender)
-    await connection.execute(insert(contacts).values(id=contact_id, tenant_id=scope.tenant_id, **sealed))
+    values = {"tenant_id": scope.tenant_id, "met_at": sent_at, **seal_identity(keyring, sender)}
+    await connection.execute(insert(contacts).values(id=contact_id, **values))
     return contact_id
 
 
-async def _take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone: bytes) -> None:
+async def take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone: bytes) -> None:
     """Forget the phone of whoever had it before: an answer to them would reach its new owner.
 
     Somebody who was known by this phone alone keeps it; there is no other way to reach them.
@@ -97,7 +99,8 @@ async def _take_phone(connection: Writing, scope: Scope, contact_id: UUID, phone
     await connection.execute(statement.values(phone=None))
 
 
-async def _note(connection: Writing, scope: Scope, contact_id: UUID, wanted: Mapping[str, bytes]) -> None:
+async def note(connection: Writing, scope: Scope, contact_id: UUID, wanted: Mapping[str, bytes]) -> None:
+    """Let these identities be the contact's, whoever had them before."""
     rows = [
         {
             "tenant_id": scope.tenant_id,

@@ -21,6 +21,7 @@ from store.codec import INBOUND, seal_identity
 from store.contacts import Scope, resolve
 from store.database import Database, Writing
 from store.leases import in_order
+from store.moves import follow
 from telemetry.metrics import ROWS_BURIED, STEP_SECONDS, Step
 
 logger = logging.getLogger(__name__)
@@ -109,10 +110,13 @@ class Router:
             await _bury(connection, row.id, "the kept message cannot be read")
             return None
         scope = Scope(tenant_id=row.tenant_id, portfolio=row.portfolio)
-        contact_id = await resolve(connection, self._keyring, scope, message.sender)
+        if message.moved_to is None:
+            contact_id = await resolve(connection, self._keyring, scope, message.sender, message.sent_at)
+            await self._keep_identity(connection, contact_id, message.sender)
+        else:
+            contact_id = await follow(connection, self._keyring, scope, message)
         conversation_id = await _conversation(connection, row, contact_id)
         await connection.execute(update(inbox).where(inbox.c.id == row.id).values(conversation_id=conversation_id))
-        await self._keep_identity(connection, contact_id, message.sender)
         return _Given(row, message, conversation_id)
 
     async def _wake(self, connection: Writing, given: Sequence[_Given]) -> None:

@@ -17,6 +17,8 @@ _PHONE = re.compile(r"[0-9]{4,20}", re.ASCII)  # E.164 has 15 at most; short one
 _PHONE_ORNAMENTS = re.compile(r"[ ()+\-]")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}", re.ASCII)
 
+_MOVES = frozenset({"user_changed_number", "user_changed_user_id"})
+
 Contacts = Mapping[str, Mapping[str, Any]]
 
 
@@ -46,6 +48,20 @@ def sender_of(message: Mapping[str, Any], contacts: Contacts) -> Sender | None:
         name=text_in(profile, "name"),
         username=text_in(profile, "username"),
     )
+
+
+def moved_to(message: Mapping[str, Any]) -> Sender | None:
+    """Who a user is after a change of number; nothing where the message tells of no change, or not to what.
+
+    The phone is left out where it must not be shown (`user_changed_user_id`). A change of the identity key is none.
+    """
+    system = object_in(message, "system")
+    if text_in(message, "type") != "system" or text_in(system, "type") not in _MOVES:
+        return None
+    phone, user_id = _phone_and_user_id(system, "wa_id", "user_id")
+    if phone is None and user_id is None:
+        return None
+    return Sender(phone=phone, user_id=user_id, parent_user_id=_user_id(system, "parent_user_id"))
 
 
 def _phone_and_user_id_of_system(message: Mapping[str, Any]) -> tuple[str | None, str | None]:

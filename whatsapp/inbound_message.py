@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import BadPayload
 from models.message import InboundMessage, Media, MessageKind
-from whatsapp.identity import Contacts, sender_of
+from whatsapp.identity import Contacts, moved_to, sender_of
 from whatsapp.lenient import first_text_in, id_in, instant_in, integer_in, object_in, objects_in, text_in
 
 
@@ -51,6 +51,7 @@ def inbound_message(message: Mapping[str, Any], phone_number_id: str, contacts: 
         choice_id=content.choice_id,
         reply_to=content.reply_to or text_in(object_in(message, "context"), "id"),
         media=content.media,
+        moved_to=moved_to(message),
         raw=message,
     )
 

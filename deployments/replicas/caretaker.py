@@ -17,6 +17,7 @@ class CaretakerReplica(WorkerReplica):
     async def _make(self, connections: "Connections", owner: str) -> Acting:
         from actors.caretaker import Caretaker, Duty
         from store.duties import Duties
+        from store.moves import Merges
         from store.retention import Retention
         from store.statuses import ParkedStatuses
 
@@ -25,6 +26,7 @@ class CaretakerReplica(WorkerReplica):
         retention = Retention(connections.database, messages_life=life)
         timetable = {
             "apply parked statuses": Duty(do=ParkedStatuses(connections.database).apply, every=timedelta(seconds=5)),
+            "merge who has moved": Duty(do=Merges(connections.database).merge, every=timedelta(seconds=2)),
             "forget what is old": Duty(do=retention.forget_old, every=timedelta(minutes=1)),
         }
         await duties.enrol(list(timetable))

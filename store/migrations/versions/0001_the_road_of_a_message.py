@@ -90,11 +90,15 @@ def upgrade() -> None:
     sa.Column('name', sa.LargeBinary(), nullable=True),
     sa.Column('opted_out', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('consent_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('met_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('merged_into', sa.Uuid(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.ForeignKeyConstraint(['merged_into'], ['contacts.id'], name=op.f('fk_contacts_merged_into')),
     sa.ForeignKeyConstraint(['tenant_id'], ['tenants.id'], name=op.f('fk_contacts_tenant_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_contacts'))
     )
     op.create_index(op.f('ix_contacts_tenant_id'), 'contacts', ['tenant_id'], unique=False)
+    op.create_index('ix_contacts_merged_into', 'contacts', ['merged_into'], unique=False, postgresql_where=sa.text('merged_into IS NOT NULL'))
     op.create_table('documents',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -301,6 +305,7 @@ def downgrade() -> None:
     op.drop_index('ix_documents_waiting', table_name='documents', postgresql_where=sa.text("state IN ('received', 'removed')"))
     op.drop_table('documents')
     op.drop_index(op.f('ix_contacts_tenant_id'), table_name='contacts')
+    op.drop_index('ix_contacts_merged_into', table_name='contacts', postgresql_where=sa.text('merged_into IS NOT NULL'))
     op.drop_table('contacts')
     op.drop_table('tenants')
     op.drop_table('quarantine')

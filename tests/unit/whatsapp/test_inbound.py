@@ -301,6 +301,26 @@ def test_a_thousand_updates_in_one_post_are_all_read() -> None:
     assert [message.wamid for message in parse_updates(body).messages] == [f"wamid.{n}" for n in range(1000)]
 
 
+@pytest.mark.parametrize(
+    ("name", "moved_to"),
+    [
+        ("system_changed_number", Sender(phone="15550100199", user_id="US.1000000000000000199")),
+        ("system_changed_user_id", Sender(user_id="US.1000000000000000199")),
+        ("hello", None),
+    ],
+)
+def test_a_change_of_number_tells_who_the_user_is_now(name: str, moved_to: Sender | None) -> None:
+    (message,) = parse_updates(story(name)).messages
+    assert message.moved_to == moved_to
+
+
+def test_a_new_identity_key_is_no_change_of_number() -> None:
+    payload = story("system_changed_number")
+    payload["entry"][0]["changes"][0]["value"]["messages"][0]["system"]["type"] = "customer_identity_changed"
+    (message,) = parse_updates(payload).messages
+    assert message.moved_to is None
+
+
 @pytest.mark.parametrize("deep", [b"[" * 250 + b"]" * 250, b'{"a":' * 1000 + b"1" + b"}" * 1000])
 @pytest.mark.parametrize("place", ["messages", "statuses", "errors", "a field of the message"])
 def test_what_is_nested_without_end_can_be_kept_and_its_neighbours_with_it(deep: bytes, place: str) -> None:
