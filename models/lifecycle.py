@@ -37,7 +37,9 @@ INBOX_STEPS: Mapping[InboxState, frozenset[InboxState]] = {
 }
 
 # A status may skip rungs and may come before our note of Graph's answer, and even after the wait for an unknown outcome
-# (the row is QUEUED again then, and must not go out twice): the ladder is open upwards from everywhere.
+# (the row is QUEUED again then, and must not go out twice): the ladder is open upwards from everywhere. FAILED stands
+# above all, so that any order of statuses ends in the same state; what failed for a cause that passes, and has not
+# reached the user's phone, is QUEUED again instead, once.
 _LADDER = (OutboxState.SENT, OutboxState.DELIVERED, OutboxState.READ, OutboxState.PLAYED)
 
 OUTBOX_STEPS: Mapping[OutboxState, frozenset[OutboxState]] = {
@@ -46,11 +48,11 @@ OUTBOX_STEPS: Mapping[OutboxState, frozenset[OutboxState]] = {
         {OutboxState.QUEUED, OutboxState.UNKNOWN, OutboxState.ACCEPTED, OutboxState.FAILED, *_LADDER}
     ),
     OutboxState.UNKNOWN: frozenset({OutboxState.QUEUED, OutboxState.ACCEPTED, OutboxState.FAILED, *_LADDER}),
-    OutboxState.ACCEPTED: frozenset({OutboxState.FAILED, *_LADDER}),
-    OutboxState.SENT: frozenset({OutboxState.FAILED, *_LADDER[1:]}),
+    OutboxState.ACCEPTED: frozenset({OutboxState.QUEUED, OutboxState.FAILED, *_LADDER}),
+    OutboxState.SENT: frozenset({OutboxState.QUEUED, OutboxState.FAILED, *_LADDER[1:]}),
     OutboxState.DELIVERED: frozenset({OutboxState.FAILED, *_LADDER[2:]}),
     OutboxState.READ: frozenset({OutboxState.FAILED, *_LADDER[3:]}),
-    OutboxState.PLAYED: frozenset(),
+    OutboxState.PLAYED: frozenset({OutboxState.FAILED}),
     OutboxState.FAILED: frozenset({OutboxState.QUEUED}),  # replayed by an operator
 }
 

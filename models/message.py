@@ -82,6 +82,30 @@ class DeliveryState(StrEnum):
     FAILED = "failed"
 
 
+class Purpose(StrEnum):
+    """Why a message goes out; the order of the values as texts is their priority."""
+
+    ANSWER = "answer"  # free text; WhatsApp takes it within 24 hours of the user's last message only
+    CALLBACK = "callback"  # a template that asks a user whose 24 hours are over to write again
+    CAMPAIGN = "campaign"  # the business's own wish; never to whoever has opted out
+
+
+class Consent(StrEnum):
+    """What a user says of marketing; answers to their own questions are not meant."""
+
+    OPTED_OUT = "opted_out"
+    OPTED_IN = "opted_in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """What one user told Meta to tell us of marketing."""
+
+    who: Sender
+    consent: Consent
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryStatus:
     """What Meta says became of a message of ours."""
@@ -93,6 +117,8 @@ class DeliveryStatus:
     attempt_id: str | None = None  # our own id, echoed as `biz_opaque_callback_data`
     error_code: int | None = None
     error_title: str | None = None
+    may_resend: bool = False  # failed for a cause that passes: the same message may be sent once more
+    opts_out: bool = False  # failed since the user wants no marketing
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

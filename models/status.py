@@ -11,6 +11,7 @@ class QueueDepths:
     inbox_oldest_age_s: float = 0.0
     outbox_unsent: int = 0  # rows that Graph has not accepted, failed ones left out
     outbox_oldest_age_s: float = 0.0
+    outbox_failed: int = 0  # messages of ours that were given up within the last 24 hours
     numbers_stopped: int = 0  # our numbers whose sending stopped, such as on a refused token
     documents_waiting: int = 0  # accepted documents that cannot be searched yet
     quarantined: int = 0  # signed updates that nobody could read or place

@@ -196,7 +196,7 @@ outbox = Table(
     Column("phone_number_id", ForeignKey("numbers.phone_number_id"), nullable=False),
     Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
     Column("turn_id", ForeignKey("turns.id"), index=True),
-    Column("purpose", Text, nullable=False, server_default=text("'reply'")),  # see `models.message.Purpose`
+    Column("purpose", Text, nullable=False, server_default=text("'answer'")),  # see `models.message.Purpose`
     Column("body", LargeBinary, nullable=False),  # sealed OutboundMessage as JSON
     Column("state", Text, nullable=False, server_default=text("'queued'")),
     Column("due_at", Instant, nullable=False, server_default=func.now()),
@@ -219,7 +219,7 @@ outbox = Table(
         "id",
         postgresql_where=text("state IN ('queued', 'sending', 'unknown', 'accepted')"),
     ),
-    Index("ix_outbox_queued", "phone_number_id", "id", postgresql_where=text("state = 'queued'")),
+    Index("ix_outbox_queued", "phone_number_id", "purpose", "id", postgresql_where=text("state = 'queued'")),
     Index("ix_outbox_attempt_id", "attempt_id", postgresql_where=text("attempt_id IS NOT NULL")),
     Index("ix_outbox_wamid", "phone_number_id", "wamid_digest", postgresql_where=text("wamid_digest IS NOT NULL")),
     Index("ix_outbox_sending_at", "phone_number_id", "sending_at"),

@@ -2,6 +2,7 @@
 
 A row is committed as `sending` with a fresh attempt id before its POST. Whoever finds it so later knows nothing of the
 outcome: it becomes `unknown`, waits for a status that names the attempt, and is sent once more only after that.
+Whoever changes several rows locks them in the order of their ids.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,21 +11,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, select, text, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, text, update
 
-from models.lifecycle import OUTBOX_STEPS, OutboxState, before
-from models.message import OutboundMessage, Recipient
+from models.conversation import SERVICE_WINDOW
+from models.message import OutboundMessage, Purpose, Recipient
 from models.tables import conversations, inbox, numbers, outbox
-from security.keyring import Keyring
 from store import leases
 from store.codec import OUTBOUND, open_recipient
-from store.database import Database
+from store.outcomes import Outcomes
 
 UNKNOWN_WAIT = timedelta(seconds=60)  # promise 2: how long a status may still name the attempt
 ORDER_WAIT = timedelta(seconds=10)  # promise 3: how long the next row waits for `sent` after the acceptance
 ORPHANED_AFTER = timedelta(seconds=10)  # longer than the POST's own limit: its sender is gone
 INBOUND_WINDOW = timedelta(seconds=1)
-RECENT = timedelta(minutes=5)  # attempts that the pair's bucket still feels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +46,10 @@ class QueuedMessage:
     queued_at: datetime
     received_at: datetime | None  # of the user's first message, where it answers one
     attempts: int
+    turn_id: UUID | None = None
+    purpose: Purpose = Purpose.ANSWER
+    is_open: bool = True  # WhatsApp takes free text: the user wrote within the last 24 hours
+    is_opted_out: bool = False  # the user wants no marketing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,48 +61,54 @@ class DueReceipt:
     typing: bool
 
 
-# Heads of conversations: nothing earlier is queued, under way or unknown, nor accepted so lately that Meta might turn
-# the order round. The longest waiting first, so that under a load that is too high nobody waits for ever.
+# Heads of conversations: nothing of the conversation is under way or unknown, nor accepted so lately that Meta might
+# turn the order round, and nothing goes before it. Answers first, then the longest waiting, so that under a load that
+# is too high nobody waits for ever. The order is that of `ix_outbox_queued`.
 HEADS = text("""
-    SELECT mine.*, contacts.phone, contacts.user_id,
-           turns.received_at AS user_wrote_at
+    SELECT mine.*, contacts.phone, contacts.user_id, contacts.opted_out,
+           turns.received_at AS user_wrote_at,
+           coalesce(conversations.last_inbound_at > now() - CAST(:window AS interval), false) AS is_open
       FROM outbox AS mine
       JOIN conversations ON conversations.id = mine.conversation_id
       JOIN contacts ON contacts.id = conversations.contact_id
       LEFT JOIN turns ON turns.id = mine.turn_id
      WHERE mine.phone_number_id = :phone_number_id AND mine.state = 'queued' AND mine.due_at <= now()
        AND NOT EXISTS (
-           SELECT FROM outbox AS earlier
-            WHERE earlier.phone_number_id = mine.phone_number_id AND earlier.conversation_id = mine.conversation_id
-              AND earlier.id < mine.id
-              AND (earlier.state IN ('queued', 'sending', 'unknown')
-                   OR earlier.state = 'accepted' AND earlier.accepted_at > now() - CAST(:order_wait AS interval)))
-     ORDER BY mine.id
+           SELECT FROM outbox AS other
+            WHERE other.phone_number_id = mine.phone_number_id AND other.conversation_id = mine.conversation_id
+              AND other.id <> mine.id
+              AND (other.state IN ('sending', 'unknown')
+                   OR other.state = 'queued' AND (other.purpose, other.id) < (mine.purpose, mine.id)
+                   OR other.state = 'accepted' AND other.accepted_at > now() - CAST(:order_wait AS interval)))
+     ORDER BY mine.purpose, mine.id
      LIMIT :limit
 """)
 
 # The lease is checked in the same statement that begins the attempts: a sender that was too slow begins nothing. What
 # Meta called the attempt before is forgotten: a late status of it must not decide this one.
 _BEGIN = text("""
+    WITH held AS (SELECT FROM numbers WHERE phone_number_id = :phone_number_id AND fence = :fence FOR SHARE),
+    chosen AS (
+        SELECT id FROM outbox WHERE id = ANY(:ids) AND state = 'queued' ORDER BY id FOR NO KEY UPDATE
+    )
     UPDATE outbox
        SET state = 'sending', attempt_id = gen_random_uuid(), attempts = attempts + 1, sending_at = now(),
            accepted_at = NULL, wamid = NULL, wamid_digest = NULL
-      FROM (SELECT FROM numbers WHERE phone_number_id = :phone_number_id AND fence = :fence FOR SHARE) AS held
-     WHERE id = ANY(:ids) AND state = 'queued'
-    RETURNING id, attempt_id
+      FROM held, chosen
+     WHERE outbox.id = chosen.id
+       -- Asked again here, since the user may have said so after the heads were looked at.
+       AND (purpose <> 'campaign' OR NOT EXISTS (
+           SELECT FROM conversations JOIN contacts ON contacts.id = conversations.contact_id
+            WHERE conversations.id = outbox.conversation_id AND contacts.opted_out))
+    RETURNING outbox.id, attempt_id
 """)
 
 
-class Outbox:
+class Outbox(Outcomes):
     """The sender's view of the store."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
-        """Share the process's pool and keys."""
-        self._database = database
-        self._keyring = keyring
-
     async def claim_numbers(self, owner: str, limit: int) -> list[ClaimedNumber]:
-        """Take numbers that have something to send and that nobody sends from."""
+        """Take numbers that have something to send and that nobody sends from, the longest unserved first."""
         unfinished = exists().where(
             outbox.c.phone_number_id == numbers.c.phone_number_id,
             outbox.c.state.in_(["queued", "sending", "unknown"]),
@@ -113,7 +122,7 @@ class Outbox:
                 numbers,
                 owner=owner,
                 where=numbers.c.stopped_reason.is_(None) & (unfinished | unread),
-                order_by=numbers.c.phone_number_id,
+                order_by=(_unserved_since(), numbers.c.phone_number_id),
                 limit=limit,
             )
         return [ClaimedNumber(phone_number_id=row.phone_number_id, fence=row.fence) for row in rows]
@@ -129,11 +138,16 @@ class Outbox:
             await leases.finish(connection, numbers, number.phone_number_id, number.fence)
 
     async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
-        """Give the next message of each conversation of this number that may be sent now, the longest waiting first.
+        """Give the next message of each conversation of this number whose turn it is.
 
-        Nothing is begun.
+        Answers come before callbacks, and these before campaigns; the longest waiting first. Nothing is begun.
         """
-        values = {"phone_number_id": phone_number_id, "limit": limit, "order_wait": ORDER_WAIT}
+        values = {
+            "phone_number_id": phone_number_id,
+            "limit": limit,
+            "order_wait": ORDER_WAIT,
+            "window": SERVICE_WINDOW,
+        }
         async with self._database.read() as connection:
             rows = (await connection.execute(HEADS, values)).all()
         return [self._queued(row) for row in rows]
@@ -150,35 +164,6 @@ class Outbox:
         async with self._database.write() as connection:
             await connection.execute(statement.values(due_at=func.now() + delay))
 
-    async def accepted(self, key: int, attempt_id: UUID, wamid: str) -> None:
-        """Note Graph's 200 and its id of the message, unless a status has said more by now.
-
-        This and the other three outcomes are of one attempt; where the message has begun another since, nothing is
-        noted.
-        """
-        await self._end(
-            key,
-            attempt_id,
-            OutboxState.ACCEPTED,
-            accepted_at=func.now(),
-            wamid=self._keyring.encrypt_text(wamid, "outbox.wamid"),
-            wamid_digest=self._keyring.blind_index(wamid, "wamid"),
-        )
-
-    async def retry(self, key: int, attempt_id: UUID, delay: timedelta, code: int) -> None:
-        """Queue again what Graph is known not to have taken."""
-        under_way = (OutboxState.SENDING, OutboxState.UNKNOWN)  # not what a status has ended meanwhile
-        due_at = func.now() + delay
-        await self._end(key, attempt_id, OutboxState.QUEUED, only=under_way, due_at=due_at, error_code=code)
-
-    async def unknown(self, key: int, attempt_id: UUID, code: int | None = None) -> None:
-        """Note that Graph may or may not have taken it."""
-        await self._end(key, attempt_id, OutboxState.UNKNOWN, error_code=code)
-
-    async def failed(self, key: int, attempt_id: UUID, code: int | None, reason: str) -> None:
-        """End a message that will never be sent; the reason is Graph's own title or ours."""
-        await self._end(key, attempt_id, OutboxState.FAILED, error_code=code, reason=reason)
-
     async def stop_number(self, phone_number_id: str, reason: str) -> None:
         """Send nothing more from this number until someone starts it again."""
         async with self._database.write() as connection:
@@ -192,25 +177,23 @@ class Outbox:
         Those are counted on the row as possible duplicates.
         """
         mine = outbox.c.phone_number_id == phone_number_id
-        orphans = (
-            update(outbox)
-            .where(mine, outbox.c.state == "sending", outbox.c.sending_at < func.now() - ORPHANED_AFTER)
-            .values(state="unknown")
+        orphans = leases.in_order(
+            outbox, mine & (outbox.c.state == "sending") & (outbox.c.sending_at < func.now() - ORPHANED_AFTER)
         )
-        overdue = (
-            update(outbox)
-            .where(mine, outbox.c.state == "unknown", outbox.c.sending_at < func.now() - UNKNOWN_WAIT)
-            .values(state="queued", due_at=func.now(), possible_duplicates=outbox.c.possible_duplicates + 1)
+        overdue = leases.in_order(
+            outbox, mine & (outbox.c.state == "unknown") & (outbox.c.sending_at < func.now() - UNKNOWN_WAIT)
         )
+        again = {"state": "queued", "due_at": func.now(), "possible_duplicates": outbox.c.possible_duplicates + 1}
         async with self._database.write() as connection:
-            await connection.execute(orphans)
-            return (await connection.execute(overdue)).rowcount
+            await connection.execute(update(outbox).where(outbox.c.id == orphans.c.id).values(state="unknown"))
+            settled = await connection.execute(update(outbox).where(outbox.c.id == overdue.c.id).values(**again))
+        return settled.rowcount
 
-    async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, datetime]]:
-        """Give (conversation, time) of the last five minutes' attempts, oldest first: what the buckets still feel."""
+    async def recent_attempts(self, phone_number_id: str, within: timedelta) -> list[tuple[UUID, datetime]]:
+        """Give (conversation, time) of the attempts so long ago at most, oldest first."""
         statement = (
             select(outbox.c.conversation_id, outbox.c.sending_at)
-            .where(outbox.c.phone_number_id == phone_number_id, outbox.c.sending_at > func.now() - RECENT)
+            .where(outbox.c.phone_number_id == phone_number_id, outbox.c.sending_at > func.now() - within)
             .order_by(outbox.c.sending_at)
         )
         async with self._database.read() as connection:
@@ -248,18 +231,6 @@ class Outbox:
             for row in rows
         ]
 
-    async def _end(
-        self, key: int, attempt_id: UUID, new: OutboxState, only: Sequence[OutboxState] = (), **values: Any
-    ) -> None:
-        """Take one legal step; a row that has moved on (a status was quicker) keeps its state and takes the wamid."""
-        allowed = [state.value for state in only] or before(OUTBOX_STEPS, new)
-        mine = update(outbox).where(outbox.c.id == key, outbox.c.attempt_id == attempt_id)
-        changed = mine.where(outbox.c.state.in_(allowed)).values(state=new, **values)
-        late = {name: value for name, value in values.items() if name in ("wamid", "wamid_digest")}
-        async with self._database.write() as connection:
-            if (await connection.execute(changed)).rowcount == 0 and late:
-                await connection.execute(mine.values(**late))
-
     def _queued(self, row: Row[Any]) -> QueuedMessage:
         return QueuedMessage(
             id=row.id,
@@ -270,4 +241,19 @@ class Outbox:
             queued_at=row.created_at,
             received_at=row.user_wrote_at,
             attempts=row.attempts,
+            turn_id=row.turn_id,
+            purpose=Purpose(row.purpose),
+            is_open=row.is_open,
+            is_opted_out=row.opted_out,
         )
+
+
+def _unserved_since() -> ColumnElement[Any]:
+    """Since when a number has had to wait: a busy one that is given up goes behind those that had no sender at all."""
+    mine = outbox.c.phone_number_id == numbers.c.phone_number_id
+    queued = select(outbox.c.due_at).where(mine, outbox.c.state == "queued").order_by(outbox.c.purpose, outbox.c.id)
+    last_sent = select(func.max(outbox.c.sending_at)).where(mine)
+    since: ColumnElement[Any] = func.greatest(
+        func.coalesce(queued.limit(1).scalar_subquery(), func.now()), last_sent.scalar_subquery()
+    )
+    return since

@@ -12,6 +12,8 @@ _DEPTHS = text("""
            (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending', 'unknown')) AS outbox_unsent,
            (SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0) FROM outbox
              WHERE state IN ('queued', 'sending', 'unknown')) AS outbox_oldest_age_s,
+           (SELECT count(*) FROM outbox WHERE state = 'failed' AND failed_at > now() - interval '1 day')
+               AS outbox_failed,
            (SELECT count(*) FROM numbers WHERE stopped_reason IS NOT NULL) AS numbers_stopped,
            (SELECT count(*) FROM documents WHERE state IN ('received', 'removed')) AS documents_waiting,
            (SELECT count(*) FROM quarantine) AS quarantined,

@@ -1,16 +1,22 @@
 """What Meta says became of our messages: a monotone ladder, climbed by attempt id first, then by wamid.
 
-A status that comes before our own note of the message is parked; `apply_parked` lets it climb later.
+A status that comes before our own note of the message is parked; `ParkedStatuses` lets it climb later. A message that
+failed for a cause that passes is queued again, once, as long as nothing after it has gone out and no other status says
+that it reached the user: on the ladder this stands between `sent` and `delivered`, so that any order of the same
+statuses ends in the same state.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import or_, text
 
 from models.lifecycle import OUTBOX_STEPS, OutboxState, before
 from models.message import DeliveryState, DeliveryStatus
+from models.tables import outbox
 from security.keyring import Keyring
 from store.codec import as_uuid
+from store.consent import note_of_outbox
 from store.database import Database, Writing
 
 _LARGEST_CODE = 2**31 - 1  # of PostgreSQL's integer
@@ -18,43 +24,69 @@ _LARGEST_CODE = 2**31 - 1  # of PostgreSQL's integer
 _STATES = [OutboxState(state.value) for state in DeliveryState]
 
 # The legal steps of models/lifecycle.py, as rows: (from, to).
-_STEPS = ", ".join(f"('{old}', '{new}')" for new in _STATES for old in before(OUTBOX_STEPS, new))
+_LEGAL = [(old, new.value) for new in _STATES for old in before(OUTBOX_STEPS, new)]
+# What failed already needs an operator to be queued again.
+_RESEND = [(old, "resend") for old in before(OUTBOX_STEPS, OutboxState.QUEUED) if old != OutboxState.FAILED]
+_STEPS = ", ".join(f"('{old}', '{new}')" for old, new in _LEGAL + _RESEND)
 
 _COMING = """
     WITH coming AS (
         SELECT * FROM unnest(CAST(:phone_number_id AS text[]), CAST(:wamid_digest AS bytea[]),
                              CAST(:attempt_id AS uuid[]), CAST(:state AS text[]), CAST(:error_code AS int[]),
-                             CAST(:reason AS text[])) WITH ORDINALITY
-               AS status (phone_number_id, wamid_digest, attempt_id, state, error_code, reason, place)
+                             CAST(:reason AS text[]), CAST(:may_resend AS boolean[])) WITH ORDINALITY
+               AS status (phone_number_id, wamid_digest, attempt_id, state, error_code, reason, may_resend, place)
     ), """
 
-# A body may hold several statuses of one message: the newest legal one wins, by the order of the ladder.
+# A body may hold several statuses of one message: the newest legal one wins, by the order of the ladder. The rows are
+# locked in the order of their ids, as everywhere.
 _MATCHED = f"""
-    matched AS (
-        SELECT DISTINCT ON (coming.place) coming.*, outbox.id AS outbox_id, outbox.state AS old_state
+    named AS (
+        SELECT DISTINCT ON (coming.place) coming.*, outbox.id AS outbox_id, outbox.state AS old_state, outbox.resent_at,
+               outbox.conversation_id, outbox.sending_at
           FROM coming JOIN outbox
             ON outbox.phone_number_id = coming.phone_number_id
            AND (outbox.attempt_id = coming.attempt_id OR outbox.wamid_digest = coming.wamid_digest)
          ORDER BY coming.place, (outbox.attempt_id = coming.attempt_id) DESC NULLS LAST
+    ), matched AS (
+        SELECT place, outbox_id, old_state, resent_at, wamid_digest, error_code, reason,
+               -- A repeat of the status that queued it again comes while it is queued, and changes nothing.
+               CASE WHEN NOT (state = 'failed' AND may_resend) THEN state
+                    WHEN resent_at IS NOT NULL THEN CASE old_state WHEN 'queued' THEN 'resend' ELSE state END
+                    WHEN EXISTS (
+                       SELECT FROM outbox AS later
+                        WHERE later.phone_number_id = named.phone_number_id AND later.sending_at >= named.sending_at
+                          AND later.conversation_id = named.conversation_id AND later.id > named.outbox_id) THEN state
+                    ELSE 'resend' END AS state
+          FROM named
     ), climbing AS (
         SELECT DISTINCT ON (outbox_id) matched.*
           FROM matched JOIN (VALUES {_STEPS}) AS step (old, new) ON step.old = old_state AND step.new = state
-         ORDER BY outbox_id, array_position(ARRAY['sent', 'delivered', 'read', 'played', 'failed'], state) DESC
+         ORDER BY outbox_id,
+                  array_position(ARRAY['sent', 'resend', 'delivered', 'read', 'played', 'failed'], state) DESC
+    ), locked AS (
+        SELECT id FROM outbox WHERE id IN (SELECT outbox_id FROM climbing) ORDER BY id FOR NO KEY UPDATE
     ), climbed AS (
         UPDATE outbox
-           SET state = climbing.state, error_code = climbing.error_code, reason = climbing.reason,
+           SET state = CASE climbing.state WHEN 'resend' THEN 'queued' ELSE climbing.state END,
+               error_code = climbing.error_code, reason = climbing.reason,
                accepted_at = coalesce(outbox.accepted_at, now()),
-               wamid_digest = coalesce(outbox.wamid_digest, climbing.wamid_digest)
-          FROM climbing
+               wamid_digest = coalesce(outbox.wamid_digest, climbing.wamid_digest),
+               failed_at = CASE climbing.state WHEN 'failed' THEN now() END,
+               resent_at = CASE climbing.state WHEN 'resend' THEN now() ELSE outbox.resent_at END,
+               due_at = CASE climbing.state WHEN 'resend' THEN now() + interval '5 s' ELSE outbox.due_at END
+          FROM climbing JOIN locked ON locked.id = climbing.outbox_id
          WHERE outbox.id = climbing.outbox_id
            -- Asked again of the row as it stands once it is locked: another commit may have climbed meanwhile.
            AND (outbox.state, climbing.state) IN (VALUES {_STEPS})
+           AND (climbing.state <> 'resend' OR outbox.resent_at IS NULL)
+           -- Queued again after it failed: that it was sent before says nothing new.
+           AND NOT (climbing.state = 'sent' AND outbox.state = 'queued' AND outbox.resent_at IS NOT NULL)
     )"""  # noqa: S608 (the steps are our own enum)
 
 _RECORD = text(
     f"""{_COMING} {_MATCHED}
-    INSERT INTO parked_statuses (phone_number_id, wamid_digest, attempt_id, state, error_code, reason)
-    SELECT phone_number_id, wamid_digest, attempt_id, state, error_code, reason
+    INSERT INTO parked_statuses (phone_number_id, wamid_digest, attempt_id, state, error_code, reason, may_resend)
+    SELECT phone_number_id, wamid_digest, attempt_id, state, error_code, reason, may_resend
       FROM coming WHERE place NOT IN (SELECT place FROM matched)
 """  # noqa: S608
 )
@@ -63,7 +95,8 @@ _RECORD = text(
 _APPLY_PARKED = text(
     f"""
     WITH coming AS (
-        SELECT phone_number_id, wamid_digest, attempt_id, state, error_code, reason, id AS place FROM parked_statuses
+        SELECT phone_number_id, wamid_digest, attempt_id, state, error_code, reason, may_resend, id AS place
+          FROM parked_statuses
          ORDER BY id DESC LIMIT :limit FOR UPDATE SKIP LOCKED
     ), {_MATCHED}
     DELETE FROM parked_statuses WHERE id IN (SELECT place FROM matched)
@@ -75,15 +108,25 @@ async def record_statuses(connection: Writing, keyring: Keyring, statuses: Seque
     """Let the messages climb, within the caller's commit; park what names a message that we do not know yet."""
     if not statuses:
         return
-    columns = {
+    columns: dict[str, list[Any]] = {
         "phone_number_id": [status.phone_number_id for status in statuses],
         "wamid_digest": [keyring.blind_index(status.wamid, "wamid") for status in statuses],
         "attempt_id": [as_uuid(status.attempt_id) for status in statuses],
         "state": [status.state.value for status in statuses],
         "error_code": [_stored_code(status.error_code) for status in statuses],
         "reason": [_stored_text(status.error_title) for status in statuses],
+        "may_resend": [status.may_resend for status in statuses],
     }
     await connection.execute(_RECORD, columns)
+    await _note_opt_outs(connection, columns, [place for place, status in enumerate(statuses) if status.opts_out])
+
+
+async def _note_opt_outs(connection: Writing, columns: dict[str, list[Any]], places: Sequence[int]) -> None:
+    for place in places:
+        named = or_(
+            outbox.c.attempt_id == columns["attempt_id"][place], outbox.c.wamid_digest == columns["wamid_digest"][place]
+        )
+        await note_of_outbox(connection, (outbox.c.phone_number_id == columns["phone_number_id"][place]) & named)
 
 
 def _stored_code(code: int | None) -> int | None:

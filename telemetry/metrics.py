@@ -55,6 +55,9 @@ ROWS_BURIED = Counter("parley_rows_buried", "What was given up after its last tr
 SENDS = Counter("parley_sends", "What became of the calls to Graph?", ("outcome",))
 SEND_ERRORS = Counter("parley_send_errors", "Which codes does Graph refuse with?", ("code",))
 POSSIBLE_DUPLICATES = Counter("parley_possible_duplicates", "How often was an unknown outcome sent once more?")
+GRAPH_CIRCUIT_OPENINGS = Counter(
+    "parley_graph_circuit_openings", "How often were calls to Graph held back, since it gave no answers?"
+)
 STATUSES = Counter("parley_statuses", "How far do our messages get?", ("state",))
 NUMBER_STOPS = Counter("parley_number_stops", "Why did sending for a number stop?", ("reason",))
 
@@ -68,6 +71,7 @@ INBOX_UNFINISHED = PageGauge("parley_inbox_unfinished_rows", "How many messages 
 INBOX_OLDEST_AGE = PageGauge("parley_inbox_oldest_age_seconds", "How long has the oldest of them waited?")
 OUTBOX_UNSENT = PageGauge("parley_outbox_unsent_rows", "How many messages of ours has Graph not accepted yet?")
 OUTBOX_OLDEST_AGE = PageGauge("parley_outbox_oldest_age_seconds", "How long has the oldest of them waited?")
+OUTBOX_FAILED = PageGauge("parley_outbox_failed_rows", "How many messages of ours were given up within a day?")
 NUMBERS_STOPPED = PageGauge("parley_numbers_stopped", "For how many of our numbers is sending stopped?")
 DOCUMENTS_WAITING = PageGauge("parley_documents_waiting", "How many documents cannot be searched yet?")
 QUARANTINED_ROWS = PageGauge("parley_quarantined_rows", "How many updates lie in quarantine?")

@@ -23,11 +23,10 @@ class Decision(StrEnum):
     SLOW_PAIR = "slow_pair"  # not sent; wait for this user only, others are not affected
     NUMBER_MAINTENANCE = "number_maintenance"  # not sent; Meta works on the number, about a minute
     STOP_NUMBER = "stop_number"  # not sent; nothing goes out by this number until an operator has acted: alarm
-    NEEDS_TEMPLATE = "needs_template"  # the service window is closed: only a template may go out
-    NEEDS_PHONE = "needs_phone"  # this message cannot go to a user id
+    NEEDS_TEMPLATE = "needs_template"  # the service window is closed: a template goes out, or a person is asked
     OPTED_OUT = "opted_out"  # the user wants no marketing: remember it
-    TELL_USER = "tell_user"  # the user's own file could not be fetched: ask for it again
-    VERIFY_USER = "verify_user"  # the user's identity key changed: confirm who they are
+    ASK_PERSON = "ask_person"  # only a person can go on: no phone is known, or another identity answers
+    TELL_USER = "tell_user"  # the user's own file could not be fetched; never an answer to a send
     GIVE_UP = "give_up"  # this message will never go out; the number is fine
 
     @property
@@ -60,10 +59,11 @@ _CODES_BY_DECISION: Mapping[Decision, tuple[int, ...]] = {
         *(133000, 133005, 133006, 133008, 133009, 133010, 133016, 131045),  # registration and PIN
     ),
     Decision.NEEDS_TEMPLATE: (131047,),
-    Decision.NEEDS_PHONE: (131062,),
+    # 131062: what may not go to a user id. The phone is used wherever it is known, so here it is not. 137000: the
+    # user's identity key has changed.
+    Decision.ASK_PERSON: (131062, 137000),
     Decision.OPTED_OUT: (131050,),
     Decision.TELL_USER: (131052,),
-    Decision.VERIFY_USER: (137000,),
     Decision.GIVE_UP: (
         *(131026, 131049, 130472, 131051, 131053),  # this user, this kind, this file
         *(33, 100, 131008, 131009, 131021, 131030, 135000),  # a mistake of ours in the request

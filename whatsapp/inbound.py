@@ -22,6 +22,7 @@ from models.message import (
     RejectedUpdate,
     WebhookUpdates,
 )
+from whatsapp.decisions import Decision, decide_failed_status
 from whatsapp.identity import contacts_by_id
 from whatsapp.inbound_message import inbound_message
 from whatsapp.lenient import first_text_in, id_in, instant_in, integer_in, object_in, objects_in, text_in
@@ -220,14 +221,18 @@ def _listed(value: Mapping[str, Any], key: str, phone_number_id: str, found: _Fo
 
 def _delivery_status(status: Mapping[str, Any], state: DeliveryState, phone_number_id: str) -> DeliveryStatus:
     error: Mapping[str, Any] = next(iter(objects_in(status, "errors")), {})
+    code = integer_in(error, "code")
+    decision = decide_failed_status(code) if state is DeliveryState.FAILED else None
     return DeliveryStatus(
         phone_number_id=phone_number_id,
         wamid=_required(text_in(status, "id"), "status without id"),
         state=state,
         at=_required(instant_in(status, "timestamp"), "status without a readable timestamp"),
         attempt_id=text_in(status, "biz_opaque_callback_data"),
-        error_code=integer_in(error, "code"),
+        error_code=code,
         error_title=first_text_in(error, ("title", "message")),
+        may_resend=decision is not None and decision.may_resend,
+        opts_out=decision is Decision.OPTED_OUT,
         raw=status,
     )
 

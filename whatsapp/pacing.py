@@ -1,6 +1,7 @@
 """How fast we may send: a bucket for the number and one for each user, so that Meta never has to tell us.
 
-Pure: `now` is an argument, aware UTC, by one clock. One rule: ask `delay` first, then `take` at the moment of sending.
+Pure: `now` is an argument, aware UTC, by one clock. One rule: ask `number_delay` and `pair_delay` first, then `take` at
+the moment of sending.
 Sources: Meta's pages "Throughput" (80 messages a second and number, in and out together) and "About the platform",
 section "Pair rate limits" (one message in 6 seconds to a user, bursts of 45 on credit).
 """
@@ -75,41 +76,64 @@ class Bucket:
         return max(missing, _NONE)
 
 
+class Slowdown:
+    """A minute in which each message counts double: of one number, or shared by all of a sender's."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self) -> None:
+        self._until: datetime | None = None
+
+    def begin(self, now: datetime) -> None:
+        """Start the minute, or start it again."""
+        self._until = now + SLOWED_FOR
+
+    def is_on(self, now: datetime) -> bool:
+        """Whether it lasts; a clock that was set back ends it rather than stretch it."""
+        return self._until is not None and now < self._until <= now + SLOWED_FOR
+
+
 class Pacer:
     """The pace of one number and of everybody it writes to.
 
     Memory is bounded: a user is forgotten when their bucket is full, which at a steady pace leaves some 400 of them.
     """
 
-    def __init__(self, rate: Rate, *, now: datetime) -> None:
-        """A pacer that has sent nothing: every bucket is full."""
+    def __init__(self, rate: Rate, *, now: datetime, shared: Slowdown | None = None) -> None:
+        """A pacer that has sent nothing: every bucket is full; `shared` slows it beside its own number."""
         self._rate = rate
         self._number = _number_bucket(rate, full_at=now)
         self._pairs: dict[Hashable, Bucket] = {}
         self._sweep_at = _SWEEP_FROM
-        self._slow_until = now
+        self._slowdowns = (Slowdown(), shared or Slowdown())
         self._subtracted_at = now
 
     @classmethod
-    def rebuilt(cls, rate: Rate, attempts: Iterable[tuple[Hashable, datetime]], *, now: datetime) -> "Pacer":
+    def rebuilt(
+        cls,
+        rate: Rate,
+        attempts: Iterable[tuple[Hashable, datetime]],
+        *,
+        now: datetime,
+        shared: Slowdown | None = None,
+    ) -> "Pacer":
         """The pacer of a sender that takes over from another.
 
         The users' buckets are replayed; the number's starts empty, since what its last sender did in the last second
         may not be known to the end.
 
         Args:
+            rate: what we allow ourselves.
             attempts: (user, when) of what was sent in the last `history_needed(rate)`, oldest first.
+            now: the moment of taking over.
+            shared: slows all numbers of a sender.
         """
-        pacer = cls(rate, now=now)
+        pacer = cls(rate, now=now, shared=shared)
         for pair, at in attempts:
             pacer._pair(pair, at).take(at)
         pacer._forget_full(now)
         pacer._number.take(now, rate.number_burst)
         return pacer
-
-    def delay(self, pair: Hashable, now: datetime) -> timedelta:
-        """How long this user's next message has to wait; zero if it may go now."""
-        return max(self._number.wait(now), self.pair_delay(pair, now))
 
     def number_delay(self, now: datetime) -> timedelta:
         """How long anything has to wait for the number; look at this before at many users."""
@@ -150,7 +174,7 @@ class Pacer:
     def slow_down(self, now: datetime) -> None:
         """After a 130429: nothing for a moment, then half the pace for a minute."""
         self._number.take(now, self._rate.number_burst)
-        self._slow_until = now + SLOWED_FOR
+        self._slowdowns[0].begin(now)
 
     @property
     def pairs_remembered(self) -> int:
@@ -158,8 +182,7 @@ class Pacer:
         return len(self._pairs)
 
     def _cost(self, now: datetime) -> int:
-        # A clock that was set back ends the slow minute rather than stretch it.
-        return 2 if now < self._slow_until <= now + SLOWED_FOR else 1
+        return 2 if any(slowdown.is_on(now) for slowdown in self._slowdowns) else 1
 
     def _pair(self, pair: Hashable, now: datetime) -> Bucket:
         known = self._pairs.get(pair)

@@ -27,6 +27,7 @@ _DEPTH_GAUGES: Mapping[str, PageGauge] = {
     "inbox_oldest_age_s": metrics.INBOX_OLDEST_AGE,
     "outbox_unsent": metrics.OUTBOX_UNSENT,
     "outbox_oldest_age_s": metrics.OUTBOX_OLDEST_AGE,
+    "outbox_failed": metrics.OUTBOX_FAILED,
     "numbers_stopped": metrics.NUMBERS_STOPPED,
     "documents_waiting": metrics.DOCUMENTS_WAITING,
     "quarantined": metrics.QUARANTINED_ROWS,

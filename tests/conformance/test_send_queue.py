@@ -212,9 +212,9 @@ async def test_a_sender_whose_number_was_claimed_again_begins_nothing(desk: Desk
 
 
 async def test_an_attempt_counts_for_the_pace_from_its_beginning(desk: Desk) -> None:
-    assert await desk.queue.recent_attempts(desk.number) == []
+    assert await desk.queue.recent_attempts(desk.number, SOON) == []
     await begun(desk, "one")
-    assert len(await desk.queue.recent_attempts(desk.number)) == 1
+    assert len(await desk.queue.recent_attempts(desk.number, SOON)) == 1
 
 
 async def test_nothing_overtakes_what_is_under_way(desk: Desk) -> None:

@@ -182,7 +182,7 @@ async def test_recent_attempts_are_told_oldest_first(business: Business, queue: 
         await queue.begin(number, [key])
     await age(business, keys[1], seconds=200)
     await age(business, keys[2], seconds=400)  # longer ago than any bucket feels
-    attempts = await queue.recent_attempts(business.number)
+    attempts = await queue.recent_attempts(business.number, timedelta(minutes=5))
     assert [at for _, at in attempts] == sorted(at for _, at in attempts)
     assert len(attempts) == 2
 
@@ -253,4 +253,4 @@ async def test_nothing_of_a_person_is_readable_in_the_rows(business: Business, q
 async def test_an_unknown_key_changes_nothing(queue: Outbox) -> None:
     await queue.accepted(10**15, uuid4(), wamid())
     await queue.failed(10**15, uuid4(), 131026, "give_up")
-    assert uuid4() not in [key for key, _ in await queue.recent_attempts("nobody")]
+    assert uuid4() not in [key for key, _ in await queue.recent_attempts("nobody", timedelta(minutes=5))]

@@ -1,18 +1,19 @@
 """Migrations, and the plans of the queries that every message takes, on a real PostgreSQL."""
 
 from collections.abc import Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import ClauseElement, TextClause, text
+from sqlalchemy import ARRAY, BigInteger, ClauseElement, Text, TextClause, Uuid, bindparam, text
 
+from models.conversation import SERVICE_WINDOW
 from security.keyring import Keyring
-from store.conversations import claiming_due
+from store.conversations import WORK_WAITS, claiming_due
 from store.database import Database
 from store.outbox import HEADS, ORDER_WAIT
 from store.routing import BATCH, UNROUTED
 from store.schema import downgrade, drift, upgrade
-from store.turns import unanswered
+from store.turns import GONE_ON, unanswered
 from tests.factories import make_business
 
 pytestmark = pytest.mark.postgres
@@ -28,7 +29,13 @@ async def test_the_schema_goes_up_down_and_up_and_is_that_of_the_code(empty_data
 
 
 def heads_of(number: str) -> TextClause:
-    return HEADS.bindparams(phone_number_id=number, limit=64, order_wait=ORDER_WAIT)
+    return HEADS.bindparams(phone_number_id=number, limit=64, order_wait=ORDER_WAIT, window=SERVICE_WINDOW)
+
+
+def news_of(*conversation_ids: UUID) -> TextClause:
+    arrays = {"conversations": ARRAY(Uuid), "held": ARRAY(BigInteger), "unasking": ARRAY(Text)}
+    values: dict[str, list[object]] = {"conversations": [*conversation_ids], "held": [1, 2], "unasking": ["reaction"]}
+    return GONE_ON.bindparams(*(bindparam(name, values[name], type_=kind) for name, kind in arrays.items()))
 
 
 @pytest.mark.parametrize(
@@ -37,10 +44,22 @@ def heads_of(number: str) -> TextClause:
         (lambda _: claiming_due("worker", 32), "ix_conversations_ready"),
         (lambda _: UNROUTED.limit(BATCH), "ix_inbox_unrouted"),
         (lambda _: unanswered(uuid4()), "ix_inbox_unfinished"),
+        (lambda _: WORK_WAITS, "ix_inbox_unrouted"),
+        (lambda _: WORK_WAITS, "ix_conversations_ready"),
+        (lambda _: news_of(uuid4(), uuid4()), "ix_inbox_unfinished"),
         (heads_of, "ix_outbox_queued"),
         (heads_of, "ix_outbox_unfinished"),
     ],
-    ids=["claim", "unrouted", "unanswered", "the oldest heads", "what is before a head"],
+    ids=[
+        "claim",
+        "unrouted",
+        "unanswered",
+        "what waits to be routed",
+        "what waits to be claimed",
+        "news",
+        "the oldest heads",
+        "what is before a head",
+    ],
 )
 async def test_a_hot_statement_uses_its_index_on_a_grown_table(
     grown: Database, number: str, statement: Callable[[str], ClauseElement], index: str

@@ -32,9 +32,11 @@ class TwinRow:
 
     @property
     def holds_up_the_next(self) -> bool:
-        """Whether what comes after it in its conversation has to wait."""
+        """Whether the rest of its conversation has to wait, whatever is queued."""
         is_fresh = self.accepted_at is not None and datetime.now(UTC) - self.accepted_at < ORDER_WAIT
-        return self.state in _UNFINISHED or (self.state is OutboxState.ACCEPTED and is_fresh)
+        return self.state in (OutboxState.SENDING, OutboxState.UNKNOWN) or (
+            self.state is OutboxState.ACCEPTED and is_fresh
+        )
 
 
 class TwinQueue:
@@ -49,6 +51,7 @@ class TwinQueue:
         self.attempts: list[tuple[UUID, datetime]] = []  # conversation, time
         self.inbound: list[datetime] = []
         self.stopped: str | None = None
+        self.persons_asked = 0
         self.released = False
         self._owner: str | None = None
         self._fence = 1
@@ -66,17 +69,19 @@ class TwinQueue:
     async def release(self, number: ClaimedNumber) -> None:
         self._owner, self.released = None, True
 
+    def _first(self) -> list[TwinRow]:
+        """What is queued, in the order in which it goes."""
+        rows = [row for row in self.rows.values() if row.state is OutboxState.QUEUED]
+        return sorted(rows, key=lambda row: (row.message.purpose, row.message.id))
+
     async def heads(self, phone_number_id: str, limit: int) -> list[QueuedMessage]:
-        heads: dict[UUID, QueuedMessage] = {}
-        held_up: set[UUID] = set()
-        for _, row in sorted(self.rows.items()):
-            conversation = row.message.conversation_id
-            may_go = row.state is OutboxState.QUEUED and row.due_at <= datetime.now(UTC)
-            if may_go and conversation not in held_up:
-                heads[conversation] = row.message
-            if row.holds_up_the_next:
-                held_up.add(conversation)
-        return list(heads.values())[:limit]
+        held_up = {row.message.conversation_id for row in self.rows.values() if row.holds_up_the_next}
+        heads: list[QueuedMessage] = []
+        for row in self._first():
+            if row.message.conversation_id not in held_up and row.due_at <= datetime.now(UTC):
+                heads.append(row.message)
+            held_up.add(row.message.conversation_id)
+        return heads[:limit]
 
     async def begin(self, number: ClaimedNumber, ids: Sequence[int]) -> dict[int, UUID]:
         if number.fence != self._fence:
@@ -107,9 +112,28 @@ class TwinQueue:
         if self._end(key, attempt_id, OutboxState.UNKNOWN):
             self.became[key] = ("unknown", code)
 
-    async def failed(self, key: int, attempt_id: UUID, code: int | None, reason: str) -> None:
+    async def failed(
+        self, key: int, attempt_id: UUID, code: int | None, reason: str, *, asks_person: bool = False
+    ) -> None:
         if self._end(key, attempt_id, OutboxState.FAILED):
             self.became[key] = ("failed", code, reason)
+            self.persons_asked += asks_person
+
+    async def opted_out(self, key: int, attempt_id: UUID, code: int) -> None:
+        if self._end(key, attempt_id, OutboxState.FAILED):
+            self.became[key] = ("failed", code, "opted_out")
+
+    async def withhold(self, key: int, reason: str) -> None:
+        if self.rows[key].state is OutboxState.QUEUED and self._step(key, OutboxState.FAILED):
+            self.became[key] = ("failed", None, reason)
+
+    async def window_closed(self, key: int, attempt_id: UUID | None = None, code: int | None = None) -> bool:
+        if attempt_id is None:
+            await self.withhold(key, "window_closed")
+        else:
+            await self.failed(key, attempt_id, code, "window_closed")
+        self.persons_asked += 1
+        return True
 
     async def stop_number(self, phone_number_id: str, reason: str) -> None:
         self.stopped = reason
@@ -123,8 +147,8 @@ class TwinQueue:
                 again += self._step(key, OutboxState.QUEUED)
         return again
 
-    async def recent_attempts(self, phone_number_id: str) -> list[tuple[UUID, datetime]]:
-        return self.attempts
+    async def recent_attempts(self, phone_number_id: str, within: timedelta) -> list[tuple[UUID, datetime]]:
+        return [(key, at) for key, at in self.attempts if datetime.now(UTC) - at < within]
 
     async def inbound_per_s(self, phone_number_id: str) -> float:
         return float(sum(datetime.now(UTC) - at < INBOUND_WINDOW for at in self.inbound))

@@ -240,7 +240,7 @@ def upgrade() -> None:
     sa.Column('phone_number_id', sa.Text(), nullable=False),
     sa.Column('conversation_id', sa.Uuid(), nullable=False),
     sa.Column('turn_id', sa.Uuid(), nullable=True),
-    sa.Column('purpose', sa.Text(), server_default=sa.text("'reply'"), nullable=False),
+    sa.Column('purpose', sa.Text(), server_default=sa.text("'answer'"), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('state', sa.Text(), server_default=sa.text("'queued'"), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
@@ -263,7 +263,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_outbox_attempt_id', 'outbox', ['attempt_id'], unique=False, postgresql_where=sa.text('attempt_id IS NOT NULL'))
     op.create_index('ix_outbox_failed', 'outbox', ['failed_at'], unique=False, postgresql_where=sa.text("state = 'failed'"))
-    op.create_index('ix_outbox_queued', 'outbox', ['phone_number_id', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_outbox_queued', 'outbox', ['phone_number_id', 'purpose', 'id'], unique=False, postgresql_where=sa.text("state = 'queued'"))
     op.create_index('ix_outbox_sending_at', 'outbox', ['phone_number_id', 'sending_at'], unique=False)
     op.create_index(op.f('ix_outbox_turn_id'), 'outbox', ['turn_id'], unique=False)
     op.create_index('ix_outbox_unfinished', 'outbox', ['phone_number_id', 'conversation_id', 'id'], unique=False, postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown', 'accepted')"))

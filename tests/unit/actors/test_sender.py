@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from actors.sender import NumberLine, Sender
+from actors.number_line import NumberLine, Shared
+from actors.sender import Sender
 from models.errors import GraphRefused, GraphUnreachable, StoreUnavailable
 from models.message import OutboundMessage, Recipient
 from store.outbox import ClaimedNumber, DueReceipt, QueuedMessage
 from tests.twins.neighbours import TwinGraph, TwinQueue
-from whatsapp.pacing import Pacer
+from whatsapp.pacing import Pacer, Slowdown
 
 NUMBER = ClaimedNumber(phone_number_id="n", fence=1)
 
@@ -19,9 +20,9 @@ NUMBER = ClaimedNumber(phone_number_id="n", fence=1)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a line that has nothing left to do end at once."""
-    monkeypatch.setattr("actors.sender.RELEASE_AFTER_S", 0.05)
-    monkeypatch.setattr("actors.sender.IDLE_LOOK_S", 0.005)
-    monkeypatch.setattr("actors.sender.LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr("actors.number_line.RELEASE_AFTER_S", 0.05)
+    monkeypatch.setattr("actors.number_line.IDLE_LOOK_S", 0.005)
+    monkeypatch.setattr("actors.number_line.LOOK_EVERY_S", 0.001)
 
 
 def queued(key: int = 1, conversation: UUID | None = None, attempts: int = 0) -> QueuedMessage:
@@ -37,9 +38,13 @@ def queued(key: int = 1, conversation: UUID | None = None, attempts: int = 0) ->
     )
 
 
+def shared(draining: asyncio.Event | None = None, *, is_full: bool = False) -> Shared:
+    return Shared(draining=draining or asyncio.Event(), slowdown=Slowdown(), share=lambda: 64, is_full=lambda: is_full)
+
+
 async def run(queue: TwinQueue, graph: TwinGraph, draining: asyncio.Event | None = None) -> None:
     async with asyncio.timeout(10):
-        await NumberLine(NUMBER, queue, graph, draining or asyncio.Event()).run()  # type: ignore[arg-type]
+        await NumberLine(NUMBER, queue, graph, shared(draining)).run()
 
 
 async def test_what_graph_takes_is_accepted_under_its_name() -> None:
@@ -59,7 +64,7 @@ async def test_what_graph_takes_is_accepted_under_its_name() -> None:
         (GraphRefused("pair rate", 131056, "", 400), ("retry", timedelta(seconds=1), 131056)),
         (GraphRefused("number rate", 130429, "", 400), ("retry", timedelta(seconds=0.5), 130429)),
         (GraphRefused("undeliverable", 131026, "", 400), ("failed", 131026, "give_up")),
-        (GraphRefused("window", 131047, "", 400), ("failed", 131047, "needs_template")),
+        (GraphRefused("window", 131047, "", 400), ("failed", 131047, "window_closed")),
     ],
     ids=["time-out", "unknown code", "never sent", "pair", "number", "undeliverable", "window"],
 )
@@ -95,7 +100,7 @@ async def test_an_empty_bucket_of_a_user_postpones_them_alone() -> None:
 
 
 async def test_what_comes_in_is_subtracted_from_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.sender.INBOUND_EVERY_S", 0.01)
+    monkeypatch.setattr("actors.number_line.INBOUND_EVERY_S", 0.01)
     told: list[float] = []
     monkeypatch.setattr(Pacer, "subtract_inbound", lambda _, per_s, now: told.append(per_s))
     queue = TwinQueue(queued())
@@ -106,7 +111,7 @@ async def test_what_comes_in_is_subtracted_from_the_pace(monkeypatch: pytest.Mon
 
 
 async def test_read_receipts_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.sender.RELEASE_AFTER_S", 0.5)  # longer than a busy machine pauses
+    monkeypatch.setattr("actors.number_line.RELEASE_AFTER_S", 0.5)  # longer than a busy machine pauses
     queue, graph = TwinQueue(), TwinGraph()
     receipt = DueReceipt(conversation_id=uuid4(), wamid="wamid.read", typing=True)
 
