@@ -22,7 +22,7 @@ MOST_MESSAGES = 50  # of one turn; more wait for the next
 HISTORY_TURNS = 6
 
 # Asked many times a second for all turns of a worker: one constant text, planned once.
-_GONE_ON = text("""
+GONE_ON = text("""
     SELECT DISTINCT conversation_id FROM inbox
      WHERE conversation_id = ANY(CAST(:conversations AS uuid[])) AND state = 'received'
        AND id <> ALL(CAST(:held AS bigint[])) AND kind <> ALL(CAST(:unasking AS text[]))
@@ -128,7 +128,7 @@ class Turns:
             "unasking": [kind.value for kind in UNASKING],
         }
         async with self._database.read() as connection:
-            return set((await connection.execute(_GONE_ON, values)).scalars())
+            return set((await connection.execute(GONE_ON, values)).scalars())
 
     async def nothing_left(self, claimed: ClaimedConversation) -> None:
         """Let go of a conversation that had nothing to answer."""
