@@ -50,5 +50,7 @@ def _places(house: House) -> Iterator[tuple[str, str]]:
 
 
 def _logs(house: House) -> list[Path]:
-    ray_logs = [file for folder in (house.ray_folder / "ray").glob("session_2*") for file in (folder / "logs").rglob("*")]
+    ray_logs = [
+        file for folder in (house.ray_folder / "ray").glob("session_2*") for file in (folder / "logs").rglob("*")
+    ]
     return [file for file in (*(house.home / "logs").rglob("*"), *ray_logs) if file.is_file()]
