@@ -22,7 +22,6 @@ import typer
 from rich.table import Table
 
 from deployments.commands.common import Open, fail, installation, out, run
-from deployments.embedded.postgres import EmbeddedPostgres
 from deployments.embedded.processes import find, instance_of
 from deployments.running import simulator_url, state_of, uses_simulator
 from deployments.sample import introduce_numbers, wait_until_indexed
@@ -230,9 +229,13 @@ class _Processes:
         if not self._known:
             for process in find(instance_of(self._home)):
                 self._known.setdefault(part_of(_title(process)), []).append(process.pid)
-            database = {process.pid: process for process in EmbeddedPostgres(self._home).processes()}
-            self._known["PostgreSQL"] = [pid for pid, process in database.items() if process.ppid() not in database]
+            self._known["PostgreSQL"] = [_postmaster(self._home)]
         return self._known
+
+
+def _postmaster(home: Path) -> int:
+    """Source: PostgreSQL, "Database File Layout": the first line of postmaster.pid."""
+    return int((home / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
 
 _PROGRAMS = {"haproxy": "HAProxy", "milvus_lite": "Milvus", "whatsapp.simulator": "simulator"}
