@@ -48,6 +48,8 @@ def edge(arguments: NoArguments) -> Application:
         max_ongoing_requests=1000,
         max_queued_requests=2000,
         graceful_shutdown_timeout_s=DRAIN_S,
+        # Serve makes a line of its access log for every request even where that log is off, and then drops it.
+        logging_config={"encoding": "JSON", "enable_access_log": False, "log_level": "WARNING"},
         **LIGHT,
         **HEALTH,
     )

@@ -48,6 +48,7 @@ ENVIRONMENT = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # nobody routes to us from other machines
     "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",  # an hour by default: a trickle on each connection would shut the door
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deployments.middlewares:middlewares",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_preload_python_modules": "deployments.lean",

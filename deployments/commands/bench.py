@@ -227,9 +227,10 @@ class _Processes:
 
     def _looked_up(self) -> dict[str, list[int]]:
         if not self._known:
+            found = {"PostgreSQL": [_postmaster(self._home)]}
             for process in find(instance_of(self._home)):
-                self._known.setdefault(part_of(_title(process)), []).append(process.pid)
-            self._known["PostgreSQL"] = [_postmaster(self._home)]
+                found.setdefault(part_of(_title(process)), []).append(process.pid)
+            self._known = found
         return self._known
 
 
