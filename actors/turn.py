@@ -14,6 +14,7 @@ from actors.pace import Pace
 from actors.ports import Answerer, Embedder, PassageIndex
 from actors.senses import Senses
 from actors.timing import LADDER_RESERVE, Stopwatch, TimeLimit
+from knowledge.consent import consent_wish
 from knowledge.language import detect
 from knowledge.question import small_talk_reply, standalone
 from knowledge.requests import asks_for_person
@@ -21,7 +22,7 @@ from knowledge.texts import Phrase, say
 from models.answer import Answer, Question, Rung, Speaker
 from models.conversation import ClosedTurn, OpenTurn
 from models.errors import MachineFailed
-from models.message import MessageKind, OutboundMessage
+from models.message import Consent, MessageKind, OutboundMessage
 from models.passage import FoundPassage
 from telemetry.metrics import Step
 
@@ -35,6 +36,7 @@ _CANNOT_READ = {
     MessageKind.STICKER: Phrase.IMAGE_NOT_UNDERSTOOD,
 }
 _TOLD_BESIDE = frozenset({MessageKind.AUDIO, MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.DOCUMENT})
+_CONFIRMED = {Consent.OPTED_OUT: Phrase.OPTED_OUT, Consent.OPTED_IN: Phrase.OPTED_IN}
 
 
 class TurnTaker:
@@ -68,7 +70,8 @@ class TurnTaker:
         watch = Stopwatch()
         watch.note(Step.CLAIM, max((turn.claimed_at - turn.messages[0].received_at).total_seconds(), 0.0))
         closed = await self._decide(turn, TimeLimit.of(turn, now), watch)
-        return replace(closed, step_ms=watch.step_ms)
+        wish = consent_wish(said(turn), turn.tenant.languages)
+        return replace(closed, step_ms=watch.step_ms, consent=wish.consent if wish else None)
 
     async def _decide(self, turn: OpenTurn, limit: TimeLimit, watch: Stopwatch) -> ClosedTurn:
         if turn.is_with_person or not turn.spoken:
@@ -78,6 +81,9 @@ class TurnTaker:
         language = detect(asked, turn.tenant.languages, _last_language(turn))
         if not asked:
             return _reply(turn, asked, language, _phrase(_cannot_read(turn), language))
+        wish = consent_wish(asked, turn.tenant.languages)
+        if wish is not None and wish.is_all:
+            return _reply(turn, asked, language, _phrase(_CONFIRMED[wish.consent], language))
         if asks_for_person(asked, language, was_offered=_was_offered(turn, language)):
             return _reply(turn, asked, language, _phrase(Phrase.HANDOFF_ACCEPTED, language), wants_person=True)
         if (small_talk := small_talk_reply(asked, language)) is not None:

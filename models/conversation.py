@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from models.answer import Answer, Line
-from models.message import InboundMessage, MessageKind, OutboundMessage, Recipient
+from models.message import Consent, InboundMessage, MessageKind, OutboundMessage, Recipient
 
 SERVICE_WINDOW = timedelta(hours=24)  # Meta: free-form replies only this long after the user's last message
 ANSWER_DEADLINE = timedelta(seconds=20)  # promise 4: from our 200 to the first reply; a typing indicator lives 25 s
@@ -73,6 +73,7 @@ class ClosedTurn:
     answer: Answer | None  # None where nothing is to be said (a reaction, a conversation with a person)
     replies: tuple[OutboundMessage, ...] = ()
     wants_person: bool = False
+    consent: Consent | None = None  # what the user said of marketing, where they said anything
     language: str = "en"
     step_ms: Mapping[str, float] = field(default_factory=dict)  # milliseconds by step of the road
 

@@ -15,6 +15,7 @@ from models.tables import contacts, conversations, inbox, outbox, tenants, turns
 from security.keyring import Keyring
 from store import leases
 from store.codec import INBOUND, OUTBOUND, open_recipient
+from store.consent import note_of_conversation
 from store.conversations import ClaimedConversation
 from store.database import Database, Reading, Writing
 
@@ -96,6 +97,9 @@ class Turns:
             row = await leases.hold(connection, conversations, turn.conversation_id, turn.fence)
             if row.taken_by is not None:
                 closed = replace(closed, answer=None, replies=(), wants_person=False)
+            if closed.consent is not None:
+                said_at = turn.messages[-1].message.sent_at
+                await note_of_conversation(connection, turn.conversation_id, closed.consent, said_at)
             turn_id = await self._keep(connection, closed)
             await connection.execute(
                 update(inbox)

@@ -16,6 +16,8 @@ class CaretakerReplica(WorkerReplica):
 
     async def _make(self, connections: "Connections", owner: str) -> Acting:
         from actors.caretaker import Caretaker, Duty
+        from actors.preferences import apply_preferences
+        from store.consent import Preferences
         from store.duties import Duties
         from store.moves import Merges
         from store.retention import Retention
@@ -24,8 +26,10 @@ class CaretakerReplica(WorkerReplica):
         duties = Duties(connections.database)
         life = timedelta(days=connections.settings.retention_days)
         retention = Retention(connections.database, messages_life=life)
+        preferences = Preferences(connections.database, connections.keyring)
         timetable = {
             "apply parked statuses": Duty(do=ParkedStatuses(connections.database).apply, every=timedelta(seconds=5)),
+            "apply preferences": Duty(do=lambda: apply_preferences(preferences), every=timedelta(seconds=5)),
             "merge who has moved": Duty(do=Merges(connections.database).merge, every=timedelta(seconds=2)),
             "forget what is old": Duty(do=retention.forget_old, every=timedelta(minutes=1)),
         }
