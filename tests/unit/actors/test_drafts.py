@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 
 from actors.conversation import ConversationWorker
 from actors.drafts import MOST_RESTARTS
+from actors.loop import Loop
 from actors.pace import Pace
 from actors.turn import TurnTaker
-from models.answer import Answer, Question
+from models.answer import Answer, Question, Speaker
 from models.message import InboundMessage, MessageKind, Sender
 from telemetry.instruments import MEMORY
 from telemetry.metrics import TURN_RESTARTS
@@ -143,3 +145,34 @@ def test_the_pace_is_what_one_answer_in_twenty_exceeds() -> None:
     for _ in range(100):
         pace.note(timedelta(seconds=1))
     assert pace.p95 == timedelta(seconds=1)
+
+
+class FitfulModel(TwinAnswerer):
+    """Takes a while that nobody can foresee."""
+
+    def __init__(self, chance: Random) -> None:
+        super().__init__()
+        self._chance = chance
+
+    async def answer(self, question: Question) -> Answer:
+        await asyncio.sleep(self._chance.random() * 0.05)
+        return await super().answer(question)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whenever_lines_come_each_is_answered_once_and_in_order(seed: int) -> None:
+    chance, store = Random(seed), TwinConversations()  # noqa: S311  a seeded course of events
+    store.tenant = replace(store.tenant, patience=timedelta(milliseconds=20))
+    taker = TurnTaker(TwinEmbedder(), TwinPassages(), [FitfulModel(chance)])
+    worker = ConversationWorker("worker", store, store, store, taker)
+    worker._drafts.loop = Loop("news", worker._drafts._look, pause=timedelta(milliseconds=5))
+    worker.start()
+    lines = [f"Line {number}" for number in range(12)]
+    for line in lines:
+        store.receive(inbound(line, sender=ANA))
+        await asyncio.sleep(chance.random() * 0.04)
+    await until(lambda: not store.has_unrouted and not store.all["15550100101"].unanswered)
+    await worker.drain()
+    asked = [line.text for line in store.all["15550100101"].history if line.speaker is Speaker.USER]
+    assert "\n".join(asked).split("\n") == lines
+    assert len(store.all["15550100101"].said) == len(asked)
