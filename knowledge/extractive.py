@@ -170,6 +170,12 @@ def _compose(asked: Asked, units: Sequence[Unit], candidates: Sequence[Unit], ve
         for u, c in zip(candidates, cosines, strict=True)
     ]
     scored.sort(key=lambda s: s.fit, reverse=True)
+    draft = _drafted(asked, units, scored)
+    holding = [s for s in scored if s.has_kind]
+    return draft if draft.confidence or not holding else _drafted(asked, units, holding)
+
+
+def _drafted(asked: Asked, units: Sequence[Unit], scored: Sequence[Scored]) -> Draft:
     chosen = _choose(scored)
     beside = _beside(chosen[0].unit, scored)
     if beside and (len(chosen) < MOST_UNITS or _LEANS.match(fold(chosen[0].unit.text))):

@@ -121,8 +121,8 @@ _HELD: dict[Kind, re.Pattern[str]] = {
     Kind.COUNT: re.compile(rf"\b(?:{_NUMBER})\b|\d"),
     Kind.WEIGHT: re.compile(r"\d ?(?:kgs?|kilos?|kilogram(?:me|o)?s?|g|gram(?:me|o)?s?|lbs?|pounds?|libras?|tons?)\b"),
     Kind.SIZE: re.compile(
-        r"\d ?(?:mm|cm|m|km|m²|m2|metres?|meters?|metros?|centimetr[eo]s?|inch(?:es)?|pulgadas?|ft|feet|foot|pies|l|litres?"
-        r"|liters?|litros?)\b|\d ?[\"”″]|\d ?m²|\b\d+ ?[x×] ?\d+"
+        r"\d ?(?:mm|cm|m|km|m2|metres?|meters?|metros?|centimetr[eo]s?|inch(?:es)?|pulgadas?|ft|feet|foot|pies|l"
+        r"|litres?|liters?|litros?)\b|\d ?[\"”″]|\d ?m²|\b\d+ ?[x\u00d7] ?\d"
     ),
     Kind.PLACE: re.compile(
         r"\b(?:street|st|lane|road|avenue|square|floor|next to|opposite|behind|near|corner|station|calle|avenida"

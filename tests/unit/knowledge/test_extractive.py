@@ -110,6 +110,11 @@ async def test_what_the_passages_do_not_say_is_abstained_from(text: str, languag
     assert not answer.sources
 
 
+async def test_a_weight_is_asked_for_in_vain_where_only_a_price_is_told() -> None:
+    assert (await _answer(_ask("how heavy is the desk lamp?"))).abstained
+    assert not (await _answer(_ask("how much is the desk lamp?"))).abstained
+
+
 async def test_a_follow_up_is_answered_from_its_topic() -> None:
     answer = await _answer(_ask("and the floor one?", standalone="How much is the desk lamp? and the floor one?"))
     assert "£80" in answer.text
