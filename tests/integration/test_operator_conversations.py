@@ -1,7 +1,6 @@
 """The operator application's routes for people who answer, on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +9,8 @@ import pytest
 
 from models.answer import Answer, Rung
 from store.handoff import Handoff
-from tests.factories import Business, closed_turn
+from tests.desk import talk
+from tests.factories import Business
 from tests.unit.operator.house import calling
 
 pytestmark = pytest.mark.postgres
@@ -22,15 +22,10 @@ async def client(business: Business) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-async def waiting(business: Business, asked: str = "A person, please") -> UUID:
+async def waiting(business: Business) -> UUID:
     """Let a user ask for a person, and the bot say so."""
-    claimed = await business.ask(asked)
-    turn = await business.turns.open(claimed)
-    assert turn is not None
     answer = Answer(text="One moment.", rung=Rung.PHRASE, model="handoff accepted")
-    await business.turns.close(replace(closed_turn(turn, "One moment.", wants_person=True), answer=answer))
-    await business.execute("UPDATE conversations SET last_inbound_at = now() WHERE phone_number_id = :number")
-    return claimed.id
+    return await talk(business, "A person, please", "One moment.", answer=answer, wants_person=True)
 
 
 async def post(client: httpx2.AsyncClient, key: UUID, act: str, **body: Any) -> httpx2.Response:

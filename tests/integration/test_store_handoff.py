@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import ClauseElement, insert, select
+from sqlalchemy import ClauseElement, select
 
 from models.answer import Answer, Rung, Source
 from models.handoff import (
@@ -21,11 +20,12 @@ from models.handoff import (
     WithSomebodyElse,
 )
 from models.message import MessageKind, OutboundMessage, Sender
-from models.tables import documents, handoff_events, outbox, passages, turns
+from models.tables import handoff_events, outbox, turns
 from store.codec import OUTBOUND
 from store.handoff import Handoff
 from store.summaries import recent, taken, waiting
 from store.threads import loose_inbound, loose_outbound, turns_of
+from tests.desk import keep_passage, talk
 from tests.factories import Business, closed_turn, inbound, phone
 from tests.integration.locks import until_waiting
 
@@ -35,16 +35,6 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def handoff(business: Business) -> Handoff:
     return Handoff(business.database, business.keyring)
-
-
-async def talk(business: Business, asked: str, *said: str, sender: Sender | None = None, **closing: object) -> UUID:
-    """Let a user ask and the bot answer, lately enough for a person to reply; give the conversation."""
-    claimed = await business.ask(asked, sender=sender)
-    turn = await business.turns.open(claimed)
-    assert turn is not None
-    await business.turns.close(closed_turn(turn, *said, **closing))
-    await business.execute("UPDATE conversations SET last_inbound_at = now() WHERE phone_number_id = :number")
-    return claimed.id
 
 
 async def lines(handoff: Handoff, key: UUID) -> list[tuple[str, str]]:
@@ -334,15 +324,12 @@ async def test_older_lines_are_found_page_by_page(business: Business, handoff: H
 
 async def test_why_tells_the_passages_the_model_and_the_rung(business: Business, handoff: Handoff) -> None:
     kept = await keep_passage(business, "We open at nine.")
-    claimed = await business.ask("When do you open?")
-    turn = await business.turns.open(claimed)
-    assert turn is not None
     sources = (Source(passage_id=kept, title="Hours", page=2), Source(passage_id="gone", title="Old hours"))
     answer = Answer(text="At nine.", rung=Rung.EXTRACT, model="extractive", sources=sources, confidence=0.8)
-    await business.turns.close(replace(closed_turn(turn, "At nine.", step_ms={"search": 12.5}), answer=answer))
-    said = (await handoff.show(claimed.id)).lines[-1]
+    key = await talk(business, "When do you open?", "At nine.", answer=answer, step_ms={"search": 12.5})
+    said = (await handoff.show(key)).lines[-1]
     assert said.turn_id is not None
-    why = await handoff.why(claimed.id, said.turn_id)
+    why = await handoff.why(key, said.turn_id)
     assert (why.model, why.rung, why.confidence, why.step_ms) == ("extractive", "extract", 0.8, {"search": 12.5})
     assert [(one.title, one.page, one.text) for one in why.passages] == [
         ("Hours", 2, "We open at nine."),
@@ -350,16 +337,6 @@ async def test_why_tells_the_passages_the_model_and_the_rung(business: Business,
     ]
     with pytest.raises(UnknownConversation):
         await handoff.why(uuid4(), said.turn_id)
-
-
-async def keep_passage(business: Business, text: str) -> str:
-    document_id, tenant_id = uuid4(), business.tenant.id
-    document = {"id": document_id, "tenant_id": tenant_id, "name": "hours.md", "content": b"x"}
-    passage = {"id": f"{document_id}:0", "document_id": document_id, "tenant_id": tenant_id, "ordinal": 0}
-    async with business.database.write() as connection:
-        await connection.execute(insert(documents).values(**document))
-        await connection.execute(insert(passages).values(**passage, title="Hours", headings=[], text=text))
-    return f"{document_id}:0"
 
 
 @pytest.mark.parametrize(

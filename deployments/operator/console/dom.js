@@ -29,7 +29,7 @@ export function time(instant) {
 
 export function since(instant) {
   const minutes = Math.max(0, Math.round((Date.now() - new Date(instant)) / 60000));
-  if (minutes < 1) return "just now";
+  if (minutes < 1) return "less than a minute";
   if (minutes < 60) return `${minutes} min`;
   return minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`;
 }

@@ -4,7 +4,7 @@ import { el, since } from "./dom.js";
 
 export const WHICH = ["waiting", "taken", "recent"];
 const TITLES = { waiting: "Waiting for a person", taken: "With a person", recent: "Wrote lately" };
-const NOBODY = { waiting: "Nobody waits.", taken: "Nobody is with a person.", recent: "Nobody has written yet." };
+const NOBODY = { waiting: "Nobody waits.", taken: "Nobody is with a person.", recent: "Nobody else." };
 
 // Each conversation once, in the first list that it stands in.
 export function distinct(pages) {
@@ -30,7 +30,7 @@ function section(which, conversations, openId, onOpen) {
 }
 
 function button(which, one, openId, onOpen) {
-  const note = one.taken_by ? `with ${one.taken_by}` : which === "waiting" ? `waits ${since(one.since)}` : since(one.last_inbound_at);
+  const note = one.taken_by ? `with ${one.taken_by}` : which === "waiting" ? `waits ${since(one.since)}` : `${since(one.last_inbound_at)} ago`;
   return el("button", {
     type: "button", class: "conversation", dataset: { conversation: one.id },
     "aria-current": String(one.id === openId), onclick: () => onOpen(one.id), onkeydown: move,

@@ -54,12 +54,13 @@ function drawLists() {
 // -- what a person does --------------------------------------------------------------------------------------------------
 
 async function open(id) {
+  const left = thread.id;
   thread.open(id);
   notice.textContent = "";
   document.body.classList.toggle("shows-thread", id !== null);
   drawLists();
   if (id) await poll.now();
-  else listsPlace.querySelector("button")?.focus();
+  else listsPlace.querySelector(`[data-conversation="${CSS.escape(left ?? "")}"]`)?.focus();
 }
 
 // Does it and tells what became of it; what changes the conversation (it has something to tell) is followed by news.
