@@ -6,8 +6,9 @@ text, which the scripted model repeats, and by the wamid that the simulator gave
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from benchmarks.figures import Figure, percentile
 from benchmarks.load import run_load
@@ -78,7 +79,7 @@ async def travel(site: Site, wishes: Wishes, legs: Sequence[Leg], say: Say) -> R
         say("waiting for the last replies")
         await simulator.wait_until_quiet(QUIET_LIMIT_S, QUIET_S)
         after = await asyncio.to_thread(_used, site)
-        trips = await _joined(simulator, samples)
+        trips = await joined(simulator, samples)
         verdict = await simulator.verdict()
     if not trips:
         raise MachineFailed("No message was answered.")
@@ -90,7 +91,14 @@ def _used(site: Site) -> dict[str, float]:
     return {part: processor_s(pids) for part, pids in site.parts().items()}
 
 
-async def _joined(simulator: SimulatorClient, samples: Sequence[Sample]) -> list[Trip]:
+class KeepsLedger(Protocol):
+    """The little that is needed of `SimulatorClient` to join."""
+
+    def ledger(self, side: Literal["written", "told"]) -> AsyncIterator[Mapping[str, Any]]: ...
+
+
+async def joined(simulator: KeepsLedger, samples: Sequence[Sample]) -> list[Trip]:
+    """Give the messages that were accepted and answered, in the order in which they were due."""
     replied: dict[int, float] = {}
     async for told in simulator.ledger("told"):
         for token in told["tokens"]:
