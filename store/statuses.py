@@ -49,9 +49,10 @@ _MATCHED = f"""
          ORDER BY coming.place, (outbox.attempt_id = coming.attempt_id) DESC NULLS LAST
     ), matched AS (
         SELECT place, outbox_id, old_state, resent_at, wamid_digest, error_code, reason,
-               -- A repeat of the status that queued it again comes while it is queued, and changes nothing.
+               -- A repeat of the status that queued it again, before the next attempt, changes nothing.
                CASE WHEN NOT (state = 'failed' AND may_resend) THEN state
-                    WHEN resent_at IS NOT NULL THEN CASE old_state WHEN 'queued' THEN 'resend' ELSE state END
+                    WHEN resent_at >= sending_at THEN 'resend'
+                    WHEN resent_at IS NOT NULL THEN state
                     WHEN EXISTS (
                        SELECT FROM outbox AS later
                         WHERE later.phone_number_id = named.phone_number_id AND later.sending_at >= named.sending_at
@@ -80,7 +81,8 @@ _MATCHED = f"""
            AND (outbox.state, climbing.state) IN (VALUES {_STEPS})
            AND (climbing.state <> 'resend' OR outbox.resent_at IS NULL)
            -- Queued again after it failed: that it was sent before says nothing new.
-           AND NOT (climbing.state = 'sent' AND outbox.state = 'queued' AND outbox.resent_at IS NOT NULL)
+           AND (climbing.state <> 'sent' OR outbox.state <> 'queued' OR outbox.resent_at IS NULL
+                OR outbox.resent_at < outbox.sending_at)
     )"""  # noqa: S608 (the steps are our own enum)
 
 _RECORD = text(
