@@ -23,6 +23,7 @@ class Metric:
         self.name = name
         self.question = question
         self.labels = tuple(labels)
+        self._label_names = frozenset(labels)
 
     @property
     def exported_name(self) -> str:
@@ -35,7 +36,7 @@ class Metric:
         Raises:
             ValueError: a label is missing or was never declared.
         """
-        if given.keys() != set(self.labels):
+        if given.keys() != self._label_names:
             raise ValueError(f"{self.name} has the labels {list(self.labels)}, not {sorted(given)}.")
         return tuple(str(given[label]) for label in self.labels)
 
