@@ -24,7 +24,10 @@ class Sender(ClaimingActor[str]):
         keeper: Keeper[str] = Keeper("sender", lambda keys: queue.renew(owner, keys), most=MOST_NUMBERS)
         super().__init__(Loop("sender", self._step), keeper, held_as="numbers", grace_s=DRAIN_GRACE_S)
         self._shared = Shared(
-            draining=asyncio.Event(), slowdown=Slowdown(), share=self._share, is_full=lambda: not keeper.free
+            draining=asyncio.Event(),
+            slowdown=Slowdown(),
+            share=lambda: share(keeper.held),
+            is_full=lambda: not keeper.free,
         )
 
     async def drain(self) -> None:
@@ -32,13 +35,14 @@ class Sender(ClaimingActor[str]):
         self._shared.draining.set()
         await super().drain()
 
-    def _share(self) -> int:
-        """How many POSTs each number may have under way: a flood of one leaves connections for the others."""
-        return max(min(MOST_IN_FLIGHT, MOST_POSTS // max(self._keeper.held, 1)), 1)
-
     async def _step(self) -> bool:
         numbers = await self._queue.claim_numbers(self._owner, self._keeper.free) if self._keeper.free else []
         for number in numbers:
             line = NumberLine(number, self._queue, self._graph, self._shared)
             self._keeper.begin(number.phone_number_id, line.run())
         return bool(numbers)
+
+
+def share(numbers: int) -> int:
+    """Say how many POSTs each of so many numbers may have under way: a flood of one leaves room for the others."""
+    return max(min(MOST_IN_FLIGHT, MOST_POSTS // max(numbers, 1)), 1)

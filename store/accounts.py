@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from models.conversation import Tenant
@@ -60,12 +60,28 @@ class Accounts:
         self._keyring = keyring
 
     async def add_tenant(
-        self, slug: str, name: str, languages: Sequence[str], *, patience: timedelta | None = None
+        self,
+        slug: str,
+        name: str,
+        languages: Sequence[str],
+        *,
+        patience: timedelta | None = None,
+        window_template: Mapping[str, Any] | None = None,
     ) -> Tenant:
-        """Make or rename a tenant; its patience with lines that look unfinished stays as it is where none is given."""
+        """Make or rename a tenant; what is not given stays as it is.
+
+        Args:
+            slug: short name.
+            name: as users know it.
+            languages: ISO 639-1, the first is the default.
+            patience: with lines that look unfinished.
+            window_template: Meta's template object, for users who wrote more than 24 hours ago; an empty one: none.
+        """
         given: dict[str, Any] = {"name": name, "languages": list(languages)}
         if patience is not None:
             given["patience_ms"] = round(patience.total_seconds() * 1000)
+        if window_template is not None:
+            given["window_template"] = dict(window_template) or null()
         statement = insert(tenants).values(id=uuid4(), slug=slug, **given)
         kept = statement.on_conflict_do_update(index_elements=["slug"], set_=given).returning(tenants)
         async with self._database.write() as connection:

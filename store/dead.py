@@ -67,11 +67,12 @@ class Dead:
 
         The attempt that failed is forgotten: Meta repeats its status for days, and must not end the next one by it.
         """
+        locked = in_order(outbox, outbox.c.id.in_(ids) & (outbox.c.state == "failed"))
         again = (
             update(outbox)
-            .where(outbox.c.id.in_(ids), outbox.c.state == "failed")
+            .where(outbox.c.id == locked.c.id)
             .values(
-                state="queued", due_at=func.now(), reason=None, error_code=None,
+                state="queued", due_at=func.now(), reason=None, error_code=None, failed_at=None, resent_at=None,
                 attempt_id=None, wamid=None, wamid_digest=None,
             )
         )  # fmt: skip

@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from deployments.commands.common import installation, out, read_secret, run
+from deployments.commands.common import fail, installation, out, read_secret, run
 from deployments.running import uses_simulator
 from deployments.sample import introduce_numbers
 from store.accounts import App
@@ -29,17 +29,35 @@ def add_tenant(
             help="Milliseconds to wait for more after a line that looks unfinished; 1200 if never given, 0: no wait.",
         ),
     ] = None,
+    callback_template: Annotated[
+        str | None,
+        typer.Option(
+            help="Template for users whose last message is older than 24 hours when their answer goes out, as "
+            "'name:language', approved by Meta and without variables; '' for none: a person is asked instead."
+        ),
+    ] = None,
 ) -> None:
-    """Add a business, or change its name, its languages and its patience."""
+    """Add a business, or change its name, its languages, its patience and its callback template."""
+    template = None if callback_template is None else _template(callback_template)
 
     async def work() -> None:
         async with installation() as opened:
             spoken = [part.strip() for part in languages.split(",")]
             patience = None if patience_ms is None else timedelta(milliseconds=patience_ms)
-            await opened.accounts.add_tenant(slug, name, spoken, patience=patience)
+            await opened.accounts.add_tenant(slug, name, spoken, patience=patience, window_template=template)
             out.print(f"tenant {slug} is there; next: ./parley numbers add {slug} …")
 
     run(work())
+
+
+def _template(named: str) -> dict[str, Any]:
+    """Read 'come_back:en_US' as Meta's template object; an empty text gives an empty one."""
+    if not named:
+        return {}
+    name, colon, language = named.partition(":")
+    if not (name and colon and language):
+        fail("a template is named like 'come_back:en_US': its name and language at Meta")
+    return {"name": name, "language": {"code": language}}
 
 
 @tenants.command("list")

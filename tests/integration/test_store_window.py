@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from models.message import OutboundKind, OutboundMessage, Purpose
 from models.tables import conversations, outbox
 from security.keyring import Keyring
+from store.accounts import Accounts
 from store.codec import OUTBOUND
 from store.database import Database
 from store.outbox import Outbox
@@ -19,7 +20,7 @@ from tests.integration.outbox_steps import begun, bodies, claimed, row_of, state
 
 pytestmark = pytest.mark.postgres
 
-TEMPLATE = {"name": "come_back", "language": {"code": "en"}}
+TEMPLATE: dict[str, object] = {"name": "come_back", "language": {"code": "en"}}
 
 
 @pytest.fixture
@@ -36,11 +37,10 @@ async def wrote(business: Business, hours_ago: float) -> None:
     )
 
 
-async def name_template(business: Business) -> None:
-    await business.execute(
-        """UPDATE tenants SET window_template = '{"name": "come_back", "language": {"code": "en"}}' WHERE id = :id""",
-        id=business.tenant.id,
-    )
+async def name_template(business: Business, template: dict[str, object]) -> None:
+    tenant = business.tenant
+    accounts = Accounts(business.database, business.keyring)
+    await accounts.add_tenant(tenant.slug, tenant.name, tenant.languages, window_template=template)
 
 
 async def queue_for(business: Business, conversation_id: UUID, purpose: Purpose, body: str) -> int:
@@ -88,7 +88,7 @@ async def test_what_comes_too_late_is_kept_with_its_reason_and_a_person_is_asked
 async def test_the_tenants_template_goes_out_instead_once_until_the_user_writes(
     business: Business, queue: Outbox
 ) -> None:
-    await name_template(business)
+    await name_template(business, TEMPLATE)
     first, second = await business.answer("At nine.", "And on Sunday at ten.")
     await wrote(business, 25)
     for key in (first, second):
@@ -97,6 +97,13 @@ async def test_the_tenants_template_goes_out_instead_once_until_the_user_writes(
     assert (head.message.kind, head.message.template) == (OutboundKind.TEMPLATE, TEMPLATE)
     assert head.purpose is Purpose.CALLBACK
     assert not await wants_person(business)
+
+
+async def test_a_tenant_that_takes_its_template_back_has_a_person_asked(business: Business, queue: Outbox) -> None:
+    for template in (TEMPLATE, {}):
+        await name_template(business, template)
+    (key,) = await business.answer("At nine.")
+    assert await queue.window_closed(key)
 
 
 async def test_a_refusal_for_the_window_ends_its_own_attempt_only(business: Business, queue: Outbox) -> None:

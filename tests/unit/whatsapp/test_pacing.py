@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whatsapp.limits import NUMBER_MESSAGES_PER_S, PAIR_BURST, PAIR_INTERVAL
-from whatsapp.pacing import Bucket, Pacer, Rate, history_needed
+from whatsapp.pacing import Bucket, Pacer, Rate, Slowdown, history_needed
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 META = Rate.within(NUMBER_MESSAGES_PER_S)
@@ -198,3 +198,75 @@ def test_burst_and_pace_of_a_second_stay_under_the_limit(limit_per_s: int) -> No
     rate = Rate.within(limit_per_s)
     assert rate.number_burst >= 1
     assert rate.number_per_s + rate.number_burst <= max(limit_per_s, 1.5)
+
+
+class PlainPacer:
+    """The model: counted tokens of the number, and of each user."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._number = CountedTokens(1 / rate.number_per_s, rate.number_burst)
+        self._users: dict[str, CountedTokens] = {}
+
+    def wait_s(self, user: str, now: datetime) -> float:
+        known = self._users.setdefault(
+            user, CountedTokens(self._rate.pair_interval.total_seconds(), self._rate.pair_burst)
+        )
+        return max(self._number.wait_s(now), known.wait_s(now))
+
+    def take(self, user: str) -> None:
+        self._number.take()
+        self._users[user].take()
+
+
+RATES = st.builds(
+    Rate,
+    number_per_s=st.sampled_from([1.0, 7.0, 68.0]),
+    number_burst=st.integers(1, 8),
+    pair_interval=st.sampled_from([timedelta(seconds=1), PAIR_INTERVAL]),
+    pair_burst=st.integers(1, 6),
+)
+ARRIVALS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([0.0, 0.0, 0.01, 0.5, 9.0])), max_size=80)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RATES, ARRIVALS)
+def test_each_message_waits_exactly_as_long_as_in_the_model(rate: Rate, arrivals: list[tuple[str, float]]) -> None:
+    """Not a moment less, so that no limit is broken, and not a moment more, so that no pace is wasted."""
+    pacer, model, now = Pacer(rate, now=START), PlainPacer(rate), START
+    for user, pause_s in arrivals:
+        now += timedelta(seconds=pause_s)
+        waits, should = delay(pacer, user, now), timedelta(seconds=model.wait_s(user, now))
+        assert abs(waits - should) < MOMENT
+        now += max(waits, should)
+        pacer.take(user, now)
+        model.wait_s(user, now)
+        model.take(user)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RATES, ARRIVALS)
+def test_no_window_of_any_length_holds_more_than_its_limit(rate: Rate, arrivals: list[tuple[str, float]]) -> None:
+    """In any window of length t: at most the burst, and one for each interval that fits in t."""
+    users = [user for user, _ in arrivals]
+    times = send_all(Pacer(rate, now=START), users, [pause_s for _, pause_s in arrivals])
+    _assert_within(times, timedelta(seconds=1) / rate.number_per_s, rate.number_burst)
+    for user in set(users):
+        own = [at for at, whose in zip(times, users, strict=True) if whose == user]
+        _assert_within(own, rate.pair_interval, rate.pair_burst)
+
+
+def _assert_within(times: list[datetime], interval: timedelta, burst: int) -> None:
+    for first, start in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + (times[last] - start + last * MOMENT) / interval
+
+
+def test_a_slow_minute_of_the_sender_slows_every_number_of_it() -> None:
+    shared = Slowdown()
+    pacers = [Pacer(META, now=START, shared=shared) for _ in range(2)]
+    shared.begin(START)
+    for pacer in pacers:
+        for _ in range(META.number_burst // 2):
+            pacer.take("somebody", START)
+        assert pacer.number_delay(START) > timedelta()
