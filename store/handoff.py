@@ -276,7 +276,7 @@ def _sayable(text: str) -> str:
     if not said:
         raise NotSayable("The reply is empty.")
     if len(said) > TEXT_LENGTH:
-        raise NotSayable(f"The reply has {len(said)} characters; WhatsApp takes {TEXT_LENGTH}.")
+        raise NotSayable(f"The reply has more than the {TEXT_LENGTH} characters that WhatsApp takes.")
     return said
 
 

@@ -27,6 +27,7 @@ conversations = typer.Typer(
 
 TRIES = 3  # of a reply while PostgreSQL restarts; the same request, so it is queued once
 TRY_AGAIN_S = 2.0
+MOST_READ = 64 * 1024  # characters; blanks around the text do not count
 SHORT_ID = 8  # digits; enough to tell thousands apart
 
 IdArgument = Annotated[
@@ -161,18 +162,25 @@ def _person(name: str | None) -> str:
 
 
 def _text(file: Path | None) -> str:
-    """Read at most one character more than WhatsApp takes: what is longer is refused, not cut."""
+    """Read a text of bounded length; one that is longer is refused, not cut."""
     try:
-        if file is not None:
-            with file.open() as opened:
-                return opened.read(TEXT_LENGTH + 1)
-        if sys.stdin.isatty():
-            err.print("Write the reply; Ctrl-D on a line of its own sends it, Ctrl-C drops it.")
-        return sys.stdin.read(TEXT_LENGTH + 1)
+        text = _read(file)
     except OSError as error:
         fail(WrongSetting(f"the file with the text cannot be read: {error.strerror}"))
     except UnicodeDecodeError:
         fail(WrongSetting("the text is not UTF-8"))
+    if len(text) == MOST_READ:
+        fail(f"The reply has more than the {TEXT_LENGTH} characters that WhatsApp takes.")
+    return text
+
+
+def _read(file: Path | None) -> str:
+    if file is not None:
+        with file.open() as opened:
+            return opened.read(MOST_READ)
+    if sys.stdin.isatty():
+        err.print("Write the reply; Ctrl-D on a line of its own sends it, Ctrl-C drops it.")
+    return sys.stdin.read(MOST_READ)
 
 
 # -- shown -----------------------------------------------------------------------------------------------------------
