@@ -8,6 +8,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines about pings would s
 
 from deployments.commands.accounts import numbers, tenants
 from deployments.commands.bench import bench
+from deployments.commands.chaos import chaos
 from deployments.commands.check import demo_check
 from deployments.commands.conversations import conversations
 from deployments.commands.dead import dead
@@ -27,6 +28,7 @@ for command in (up, down, status, demo, say, migrate):
     cli.command()(command)
 cli.command("demo-check")(demo_check)
 cli.command("bench")(bench)
+cli.command("chaos")(chaos)
 cli.command("own", hidden=True)(own)
 cli.add_typer(tenants, name="tenants")
 cli.add_typer(numbers, name="numbers")

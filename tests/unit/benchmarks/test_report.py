@@ -17,7 +17,7 @@ from benchmarks.report import Report, as_page, rows, shown, thinned, write
 from benchmarks.site import Outcome
 from benchmarks.targets import Target, judge
 from benchmarks.watching import processor_s
-from deployments.commands.bench import part_of
+from deployments.commands.trial import part_of
 
 LEG = LegResult(
     target="ours", warm_up=False, arrivals=None, requests=10, failed=0, seconds=2.0, rate=5.0, latency_ms={"p50": 1.5}

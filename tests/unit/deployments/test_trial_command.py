@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.commands import bench
-from deployments.settings import PREFIX
+from deployments.commands import trial
+from deployments.settings import PREFIX, Settings
 from models.errors import WrongSetting
 
 
@@ -17,7 +17,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_addresses_of_other_servers_are_left_out(tmp_path: Path) -> None:
-    settings = bench._own_settings(tmp_path, is_scripted=True)
+    settings = trial.own_settings(tmp_path, is_scripted=True)
     assert settings.database_url is None
     assert settings.root == tmp_path
     assert settings.model == "scripted"
@@ -25,12 +25,12 @@ def test_addresses_of_other_servers_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_server_that_stands_in_the_env_file_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def named(**overrides: object) -> bench.Settings:
-        return bench.Settings(graph_url="https://graph.facebook.com", **overrides)  # type: ignore[arg-type]
+    def named(**overrides: object) -> Settings:
+        return Settings(graph_url="https://graph.facebook.com", **overrides)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bench, "read_settings", named)
+    monkeypatch.setattr(trial, "read_settings", named)
     with pytest.raises(WrongSetting, match="take the addresses of servers out"):
-        bench._own_settings(tmp_path, is_scripted=False)
+        trial.own_settings(tmp_path, is_scripted=False)
 
 
 def test_a_home_is_forgotten_with_the_database_that_lies_elsewhere(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_home_is_forgotten_with_the_database_that_lies_elsewhere(tmp_path: Pat
     home.mkdir()
     (home / "postgres").symlink_to(elsewhere / "postgres")
     (home / "models").symlink_to(tmp_path)
-    bench._forget(home)
+    trial.forget(home)
     assert not home.exists()
     assert not elsewhere.exists()
     assert tmp_path.exists()
