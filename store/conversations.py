@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, func, select, text, update
+from sqlalchemy import Row, Update, func, select, update
 
 from models.message import OutboundMessage
 from models.tables import conversations, inbox, outbox
@@ -21,12 +21,13 @@ RETRY_AFTER = timedelta(seconds=2)
 
 
 # What an idle worker asks again and again: two probes of partial indexes that are all but empty then.
-WORK_WAITS = text("""
-    SELECT EXISTS (SELECT FROM inbox JOIN numbers USING (phone_number_id)
+WORK_WAITS = """
+    SELECT
+     WHERE EXISTS (SELECT FROM inbox JOIN numbers USING (phone_number_id)
                     WHERE inbox.conversation_id IS NULL AND inbox.state = 'received')
         OR EXISTS (SELECT FROM conversations
                     WHERE ready_at <= now() AND (lease_until IS NULL OR lease_until < now()))
-""")
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,7 @@ class Conversations:
         Raises:
             StoreUnavailable: retryable.
         """
-        async with self._database.write_at_once() as connection:
-            return bool((await connection.execute(WORK_WAITS)).scalar_one())
+        return await self._database.gives_rows(WORK_WAITS)
 
     async def claim(self, owner: str, limit: int) -> list[ClaimedConversation]:
         """Take up to `limit` conversations that are due, the longest waiting first.

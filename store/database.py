@@ -1,10 +1,13 @@
 """The engine, its kinds of transaction, and the translation of its errors: the only place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NewType
+from typing import Any, NewType
 from uuid import uuid4
 
+from asyncpg.exceptions import InterfaceError as DriverInterfaceError
+from asyncpg.exceptions import InternalClientError, OperatorInterventionError, PostgresConnectionError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -14,6 +17,9 @@ from models.errors import StoreUnavailable
 STATEMENT_LIMIT_S = 10.0  # longer than any statement of the road; migrations use an engine of their own
 CONNECT_LIMIT_S = 5.0
 POOL_WAIT_S = 5.0
+
+# How the driver tells that a connection was ended: by the server, while in use, or before.
+_BROKEN = (PostgresConnectionError, OperatorInterventionError, DriverInterfaceError, InternalClientError)
 
 # A read path cannot be handed a write path unnoticed: the two are different types.
 Reading = NewType("Reading", AsyncConnection)
@@ -48,6 +54,8 @@ class Database:
         )
 
         self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # shares the pool
+        self._asked: AsyncConnection | None = None
+        self._asking = asyncio.Lock()
 
     @property
     def engine(self) -> AsyncEngine:
@@ -89,8 +97,42 @@ class Database:
             async with self._at_once.connect() as connection:
                 yield Writing(connection)
 
+    async def gives_rows(self, query: str) -> bool:
+        """Say whether a query without parameters gives any row.
+
+        For what is asked many times a second: on a connection that is kept for it, past the pool and SQLAlchemy, a
+        third of the processor's time. By the simple protocol, which needs no prepared statement: it passes any pooler.
+
+        Raises:
+            StoreUnavailable: retryable.
+        """
+        async with self._asking:
+            try:
+                with translated():
+                    return bool(await self._rows_of(query))
+            except BaseException:
+                await self._end_asking()
+                raise
+
+    async def _rows_of(self, query: str) -> int:
+        if self._asked is None:
+            self._asked = await self._at_once.connect()
+        driver: Any = (await self._asked.get_raw_connection()).driver_connection
+        try:
+            status: str = await driver.execute(query, timeout=STATEMENT_LIMIT_S)  # such as "SELECT 1"
+        except _BROKEN as error:
+            raise StoreUnavailable("PostgreSQL is going away or restarting") from error
+        return int(status.rpartition(" ")[2])
+
+    async def _end_asking(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            await asked.invalidate()
+            await asked.close()
+
     async def close(self) -> None:
         """Give the connections back to the server."""
+        await self._end_asking()
         await self._engine.dispose()
 
 
