@@ -19,6 +19,9 @@ from deployments.operator import cluster
 from deployments.operator.app import House
 from deployments.operator.ports import OperatorPorts
 from models.status import QueueDepths
+from security.keyring import Keyring
+from store.database import Database
+from store.handoff import Handoff
 from telemetry.instruments import Counter, Gauge, Histogram
 from telemetry.metrics import DECLARED, LOOP_RUNNING, export_through_ray
 
@@ -51,6 +54,7 @@ async def _empty() -> QueueDepths:
 
 
 async def _page() -> str:
+    keyring = Keyring({"page": bytes(32)})
     house = House(
         OperatorPorts(
             can_keep=_nothing,
@@ -58,6 +62,7 @@ async def _page() -> str:
             node_agents=cluster.node_agents,
             applications=cluster.applications,
             token_hash=hash_token(new_token()),
+            handoff=Handoff(Database("postgresql+asyncpg://nobody@127.0.0.1:1/nothing", name="page"), keyring),
         )
     )
     try:
