@@ -16,3 +16,5 @@ class QueueDepths:
     documents_waiting: int = 0  # accepted documents that cannot be searched yet
     quarantined: int = 0  # signed updates that nobody could read or place
     dead: int = 0  # rows buried after their last try
+    people_waiting: int = 0  # conversations that want a person and have none
+    people_oldest_wait_s: float = 0.0

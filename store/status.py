@@ -17,7 +17,11 @@ _DEPTHS = text("""
            (SELECT count(*) FROM numbers WHERE stopped_reason IS NOT NULL) AS numbers_stopped,
            (SELECT count(*) FROM documents WHERE state IN ('received', 'removed')) AS documents_waiting,
            (SELECT count(*) FROM quarantine) AS quarantined,
-           (SELECT count(*) FROM inbox WHERE state = 'buried') AS dead
+           (SELECT count(*) FROM inbox WHERE state = 'buried') AS dead,
+           (SELECT count(*) FROM conversations WHERE wants_person_since IS NOT NULL AND taken_by IS NULL)
+               AS people_waiting,
+           (SELECT coalesce(extract(epoch FROM now() - min(wants_person_since)), 0) FROM conversations
+             WHERE wants_person_since IS NOT NULL AND taken_by IS NULL) AS people_oldest_wait_s
 """)
 
 

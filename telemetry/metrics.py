@@ -76,6 +76,8 @@ NUMBERS_STOPPED = PageGauge("parley_numbers_stopped", "For how many of our numbe
 DOCUMENTS_WAITING = PageGauge("parley_documents_waiting", "How many documents cannot be searched yet?")
 QUARANTINED_ROWS = PageGauge("parley_quarantined_rows", "How many updates lie in quarantine?")
 DEAD_ROWS = PageGauge("parley_dead_rows", "How many rows are buried and wait for an operator?")
+PEOPLE_WAITING = PageGauge("parley_people_waiting", "How many users want a person and have none?")
+PEOPLE_OLDEST_WAIT = PageGauge("parley_people_oldest_wait_seconds", "How long has the first of them waited?")
 READY = PageGauge("parley_ready", "Can messages be kept right now (1), or not (0)?")
 NODE_UP = PageGauge("parley_node_up", "Whose figures are here (1), whose could not be read (0)?", ("node",))
 

@@ -32,6 +32,8 @@ _DEPTH_GAUGES: Mapping[str, PageGauge] = {
     "documents_waiting": metrics.DOCUMENTS_WAITING,
     "quarantined": metrics.QUARANTINED_ROWS,
     "dead": metrics.DEAD_ROWS,
+    "people_waiting": metrics.PEOPLE_WAITING,
+    "people_oldest_wait_s": metrics.PEOPLE_OLDEST_WAIT,
 }
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

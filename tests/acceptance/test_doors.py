@@ -34,6 +34,8 @@ ALWAYS = (
     metrics.DOCUMENTS_WAITING,
     metrics.QUARANTINED_ROWS,
     metrics.DEAD_ROWS,
+    metrics.PEOPLE_WAITING,
+    metrics.PEOPLE_OLDEST_WAIT,
     metrics.READY,
     metrics.NODE_UP,
 )

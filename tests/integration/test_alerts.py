@@ -74,6 +74,7 @@ STORIES: dict[str, Story] = {
     "ParleyBadSignatures": Story(
         series={"ray_parley_bad_signatures_total": " ".join(["0"] * 10 + [str(7 * n) for n in range(1, 50)])}
     ),
+    "ParleyPersonAwaited": Story(series={"parley_people_oldest_wait_seconds": "0+60x60"}, fires_at="25m"),
     "ParleyNumberStopped": Story(series={"parley_numbers_stopped": at_minute_10("0", "1")}),
     "ParleyMessagesFailed": Story(series={"parley_outbox_failed_rows": at_minute_10("4", "5")}),
     "ParleyGraphAway": Story(series={"ray_parley_graph_circuit_openings_total": first_events(1)}, fires_at="15m"),
@@ -120,6 +121,8 @@ WELL: Mapping[str, str] = {
     "parley_documents_waiting": "0x60",
     "parley_quarantined_rows": "7x60",
     "parley_dead_rows": "2x60",
+    "parley_people_waiting": "3x60",
+    "parley_people_oldest_wait_seconds": "300x60",
     "parley_outbox_failed_rows": "3x60",
     'parley_node_up{node="10.0.0.1:8080"}': "1x60",
     'ray_parley_loop_running{loop="commit"}': "1x60",

@@ -23,6 +23,7 @@ from models.message import MessageKind, OutboundMessage, Sender
 from models.tables import handoff_events, outbox, turns
 from store.codec import OUTBOUND
 from store.handoff import Handoff
+from store.status import queue_depths
 from store.summaries import recent, taken, waiting
 from store.threads import loose_inbound, loose_outbound, turns_of
 from tests.desk import keep_passage, talk
@@ -65,6 +66,17 @@ async def test_a_conversation_waits_is_taken_and_is_handed_back(business: Busine
     assert await listed(handoff, business, Which.TAKEN) == []
     assert await listed(handoff, business, Which.RECENT) == [key]
     assert (await handoff.show(key)).conversation.since is None
+
+
+async def test_how_many_wait_and_how_long_is_told_to_whoever_watches(business: Business, handoff: Handoff) -> None:
+    before = (await queue_depths(business.database)).people_waiting
+    key = await talk(business, "A person, please", wants_person=True)
+    await business.set_conversation(key, wants_person_since=inbound().sent_at)
+    depths = await queue_depths(business.database)
+    assert depths.people_waiting == before + 1
+    assert depths.people_oldest_wait_s > 24 * 3600
+    await handoff.take(key, "Ana")
+    assert (await queue_depths(business.database)).people_waiting == before
 
 
 async def test_of_two_people_exactly_one_takes_it_and_the_other_is_told_who(
