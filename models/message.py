@@ -119,6 +119,7 @@ class DeliveryStatus:
     error_title: str | None = None
     may_resend: bool = False  # failed for a cause that passes: the same message may be sent once more
     opts_out: bool = False  # failed since the user wants no marketing
+    asks_person: bool = False  # failed so that only a person can help the user now
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

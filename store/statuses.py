@@ -9,15 +9,16 @@ statuses ends in the same state.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, text
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
 from models.lifecycle import OUTBOX_STEPS, OutboxState, before
 from models.message import DeliveryState, DeliveryStatus
-from models.tables import outbox
+from models.tables import conversations, outbox
 from security.keyring import Keyring
 from store.codec import as_uuid
 from store.consent import note_of_outbox
 from store.database import Database, Writing
+from store.leases import in_order
 
 _LARGEST_CODE = 2**31 - 1  # of PostgreSQL's integer
 
@@ -119,16 +120,30 @@ async def record_statuses(connection: Writing, keyring: Keyring, statuses: Seque
         "reason": [_stored_text(status.error_title) for status in statuses],
         "may_resend": [status.may_resend for status in statuses],
     }
+    await _ask_people(connection, [_named(columns, place) for place, one in enumerate(statuses) if one.asks_person])
     await connection.execute(_RECORD, columns)
-    await _note_opt_outs(connection, columns, [place for place, status in enumerate(statuses) if status.opts_out])
+    for place, status in enumerate(statuses):
+        if status.opts_out:
+            await note_of_outbox(connection, _named(columns, place))
 
 
-async def _note_opt_outs(connection: Writing, columns: dict[str, list[Any]], places: Sequence[int]) -> None:
-    for place in places:
-        named = or_(
-            outbox.c.attempt_id == columns["attempt_id"][place], outbox.c.wamid_digest == columns["wamid_digest"][place]
-        )
-        await note_of_outbox(connection, (outbox.c.phone_number_id == columns["phone_number_id"][place]) & named)
+async def _ask_people(connection: Writing, which: Sequence[ColumnElement[bool]]) -> None:
+    """Ask for a person where a message now fails; conversations are locked before their messages, as everywhere."""
+    if not which:
+        return
+    theirs = select(outbox.c.conversation_id).where(or_(*which), outbox.c.state != OutboxState.FAILED)
+    locked = in_order(conversations, conversations.c.id.in_(theirs))
+    since = func.coalesce(conversations.c.wants_person_since, func.now())
+    await connection.execute(
+        update(conversations).where(conversations.c.id == locked.c.id).values(wants_person_since=since)
+    )
+
+
+def _named(columns: dict[str, list[Any]], place: int) -> ColumnElement[bool]:
+    by_name = or_(
+        outbox.c.attempt_id == columns["attempt_id"][place], outbox.c.wamid_digest == columns["wamid_digest"][place]
+    )
+    return and_(outbox.c.phone_number_id == columns["phone_number_id"][place], by_name)
 
 
 def _stored_code(code: int | None) -> int | None:

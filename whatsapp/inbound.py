@@ -233,6 +233,7 @@ def _delivery_status(status: Mapping[str, Any], state: DeliveryState, phone_numb
         error_title=first_text_in(error, ("title", "message")),
         may_resend=decision is not None and decision.may_resend,
         opts_out=decision is Decision.OPTED_OUT,
+        asks_person=decision in (Decision.NEEDS_TEMPLATE, Decision.ASK_PERSON),
         raw=status,
     )
 

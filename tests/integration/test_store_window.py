@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from models.message import OutboundKind, OutboundMessage, Purpose
+from models.message import DeliveryState, OutboundKind, OutboundMessage, Purpose
 from models.tables import conversations, outbox
 from security.keyring import Keyring
 from store.accounts import Accounts
@@ -16,7 +16,7 @@ from store.outbox import Outbox
 from store.status import queue_depths
 from tests.factories import Business, make_business
 from tests.integration.locks import until_waiting
-from tests.integration.outbox_steps import begun, bodies, claimed, row_of, state_of
+from tests.integration.outbox_steps import begun, bodies, claimed, row_of, state_of, told
 
 pytestmark = pytest.mark.postgres
 
@@ -117,6 +117,16 @@ async def test_a_failure_that_only_a_person_can_mend_asks_for_one(business: Busi
     key, attempt = await begun(business, queue)
     await queue.failed(key, attempt, 137000, "ask_person", asks_person=True)
     assert await wants_person(business)
+
+
+async def test_a_failed_status_that_only_a_person_can_mend_asks_for_one_once(business: Business, queue: Outbox) -> None:
+    _, attempt = await begun(business, queue)
+    late = {"attempt_id": str(attempt), "error_code": 131047, "asks_person": True}
+    await told(business, DeliveryState.FAILED, **late)
+    assert await wants_person(business)
+    await business.execute("UPDATE conversations SET wants_person_since = NULL WHERE phone_number_id = :number")
+    await told(business, DeliveryState.FAILED, **late)  # repeated by Meta after the person has handed back
+    assert not await wants_person(business)
 
 
 async def test_an_ordinary_failure_asks_for_nobody(business: Business, queue: Outbox) -> None:
