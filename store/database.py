@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from asyncpg.exceptions import InterfaceError as DriverInterfaceError
 from asyncpg.exceptions import InternalClientError, OperatorInterventionError, PostgresConnectionError
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -33,7 +34,8 @@ class Database:
         """Prepare, without connecting.
 
         Args:
-            url: `postgresql+asyncpg://…`; behind PgBouncer's transaction mode add `?prepared_statement_cache_size=0`.
+            url: `postgresql+asyncpg://…`; behind PgBouncer's transaction mode add `?prepared_statement_cache_size=0`,
+                which keeps no prepared statement beyond its transaction and sends no setting that a pooler refuses.
             name: shown as `application_name` in `pg_stat_activity`.
             pool_size: connections kept; as many again may be opened under load.
         """
@@ -45,14 +47,11 @@ class Database:
             hide_parameters=True,  # values are people's; they must not reach a log
             pool_pre_ping=False,  # a round trip a transaction; a dead connection is dropped when it fails
             connect_args={
-                "timeout": CONNECT_LIMIT_S,
+                **connect_args(url, name),
                 "command_timeout": STATEMENT_LIMIT_S,
-                # Unique names, so that a pooler may hand the connection to somebody else between transactions.
-                "prepared_statement_name_func": lambda: f"parley_{uuid4().hex}",
-                "server_settings": {"application_name": f"parley {name}", "jit": "off"},
             },
         )
-
+        self._is_pooled = is_pooled(url)
         self._at_once = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # shares the pool
         self._asked: AsyncConnection | None = None
         self._asking = asyncio.Lock()
@@ -93,8 +92,10 @@ class Database:
         Raises:
             StoreUnavailable: as for `write`.
         """
+        # A pooler may hand the connection on between preparing a statement and running it, but for a transaction.
+        opened = self._engine.begin() if self._is_pooled else self._at_once.connect()
         with translated():
-            async with self._at_once.connect() as connection:
+            async with opened as connection:
                 yield Writing(connection)
 
     async def gives_rows(self, query: str) -> bool:
@@ -134,6 +135,24 @@ class Database:
         """Give the connections back to the server."""
         await self._end_asking()
         await self._engine.dispose()
+
+
+def is_pooled(url: str) -> bool:
+    """Say whether the URL tells that a pooler hands out connections a transaction at a time."""
+    return make_url(url).query.get("prepared_statement_cache_size") == "0"
+
+
+def connect_args(url: str, name: str) -> dict[str, Any]:
+    """Give what every connection of ours is opened with, by a pooler that hands connections on or without one."""
+    own = {"application_name": f"parley {name}"}
+    return {
+        "timeout": CONNECT_LIMIT_S,
+        # Unique names: after a transaction the server's connection may be somebody else's, with their statements.
+        "prepared_statement_name_func": lambda: f"parley_{uuid4().hex}",
+        # PgBouncer refuses settings that it does not know.
+        "server_settings": own if is_pooled(url) else {**own, "jit": "off"},
+        **({"statement_cache_size": 0} if is_pooled(url) else {}),
+    }
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from models.tables import metadata
-from store.database import CONNECT_LIMIT_S, translated
+from store.database import connect_args, translated
 
 _LOCK_LIMIT_MS = 5_000  # a migration that cannot have its lock gives way to traffic, and is tried again
 
@@ -37,7 +37,7 @@ async def write_revision(url: str, message: str) -> None:
 
 async def drift(url: str) -> list[object]:
     """Give what differs between the database and `models/tables.py`; empty when they agree."""
-    engine = create_async_engine(url, connect_args={"timeout": CONNECT_LIMIT_S})
+    engine = create_async_engine(url, connect_args=connect_args(url, "schema"))
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(
@@ -48,7 +48,7 @@ async def drift(url: str) -> list[object]:
 
 
 async def _run(url: str, step: Callable[[Config], object]) -> None:
-    engine = create_async_engine(url, connect_args={"timeout": CONNECT_LIMIT_S})
+    engine = create_async_engine(url, connect_args=connect_args(url, "schema"))
     try:
         with translated():
             async with engine.begin() as connection:
