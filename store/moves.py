@@ -22,6 +22,8 @@ from store.database import Database, Writing
 
 BATCH = 20  # pairs a run
 
+MERGED = select(contacts.c.id).where(contacts.c.merged_into.is_not(None))
+
 
 async def follow(connection: Writing, keyring: Keyring, scope: Scope, message: InboundMessage) -> UUID:
     """Give the contact of a system message whose sender has another number now, with the new identity noted.
@@ -119,8 +121,7 @@ class Merges:
             How many contacts are done.
         """
         async with self._database.read() as connection:
-            waiting = select(contacts.c.id).where(contacts.c.merged_into.is_not(None)).limit(BATCH)
-            ids = list((await connection.execute(waiting)).scalars())
+            ids = list((await connection.execute(MERGED.limit(BATCH))).scalars())
         return sum([await self._merge_one(contact_id) for contact_id in ids])
 
     async def _merge_one(self, contact_id: UUID) -> bool:

@@ -26,7 +26,7 @@ _DEPTHS = text("""
 
 
 # What one kind of worker has before it; nobody needs to know more exactly how much "very much" is.
-_BACKLOGS = {
+BACKLOGS = {
     "conversation": text("SELECT count(*) FROM (SELECT FROM inbox WHERE state = 'received' LIMIT 100000) AS waiting"),
     "sender": text("""
         SELECT count(*)
@@ -42,10 +42,10 @@ async def backlog(database: Database, kind: str) -> int:
     Raises:
         StoreUnavailable: retryable.
     """
-    if kind not in _BACKLOGS:
+    if kind not in BACKLOGS:
         return 0
     async with database.read() as connection:
-        return int((await connection.execute(_BACKLOGS[kind])).scalar_one())
+        return int((await connection.execute(BACKLOGS[kind])).scalar_one())
 
 
 async def queue_depths(database: Database) -> QueueDepths:

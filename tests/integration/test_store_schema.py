@@ -1,6 +1,7 @@
 """Migrations, and the plans of the queries that every message takes, on a real PostgreSQL."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,9 +11,12 @@ from models.conversation import SERVICE_WINDOW
 from security.keyring import Keyring
 from store.conversations import WORK_WAITS, claiming_due
 from store.database import Database
+from store.moves import MERGED
 from store.outbox import HEADS, ORDER_WAIT
+from store.retention import first_young, plan
 from store.routing import BATCH, UNROUTED
 from store.schema import downgrade, drift, upgrade
+from store.status import BACKLOGS
 from store.turns import GONE_ON, unanswered
 from tests.factories import make_business
 
@@ -28,8 +32,25 @@ async def test_the_schema_goes_up_down_and_up_and_is_that_of_the_code(empty_data
     assert await drift(empty_database_url) == []
 
 
+async def test_busy_tables_are_stored_as_was_measured(database: Database) -> None:
+    """docs/decisions/0016."""
+    statement = "SELECT relname, reloptions FROM pg_class WHERE relkind = 'r' AND reloptions IS NOT NULL"
+    async with database.read() as connection:
+        options = {name: stored for name, stored in await connection.execute(text(statement))}
+    often = ["autovacuum_vacuum_scale_factor=0.02", "autovacuum_vacuum_insert_scale_factor=0.05"]
+    assert options == {
+        "conversations": ["fillfactor=70", "autovacuum_vacuum_scale_factor=0.05"],
+        "inbox": often,
+        "outbox": often,
+    }
+
+
 def heads_of(number: str) -> TextClause:
     return HEADS.bindparams(phone_number_id=number, limit=64, order_wait=ORDER_WAIT, window=SERVICE_WINDOW)
+
+
+def young_of(table: str) -> ClauseElement:
+    return next(first_young(part) for part in plan(timedelta(days=90)) if part.table.name == table)
 
 
 def news_of(*conversation_ids: UUID) -> TextClause:
@@ -47,6 +68,11 @@ def news_of(*conversation_ids: UUID) -> TextClause:
         (lambda _: text(WORK_WAITS), "ix_inbox_unrouted"),
         (lambda _: text(WORK_WAITS), "ix_conversations_ready"),
         (lambda _: news_of(uuid4(), uuid4()), "ix_inbox_unfinished"),
+        (lambda _: MERGED.limit(20), "ix_contacts_merged_into"),
+        (lambda _: young_of("inbox"), "pk_inbox"),
+        (lambda _: young_of("outbox"), "pk_outbox"),
+        (lambda _: BACKLOGS["conversation"], "ix_inbox_unfinished"),
+        (lambda _: BACKLOGS["sender"], "ix_outbox_unfinished"),
         (heads_of, "ix_outbox_queued"),
         (heads_of, "ix_outbox_unfinished"),
     ],
@@ -57,6 +83,11 @@ def news_of(*conversation_ids: UUID) -> TextClause:
         "what waits to be routed",
         "what waits to be claimed",
         "news",
+        "who has moved",
+        "where the young messages begin",
+        "where the young answers begin",
+        "the backlog of conversations",
+        "the backlog of a sender",
         "the oldest heads",
         "what is before a head",
     ],
