@@ -286,6 +286,28 @@ async def test_what_a_sender_left_under_way_becomes_unknown(desk: Desk, late: bo
     assert await desk.state(key) == state
 
 
+async def test_what_must_not_go_out_is_ended_before_it_begins_and_not_after(desk: Desk) -> None:
+    first, second = await desk.put("first", "second")
+    await desk.queue.withhold(first, "opted_out")
+    assert await desk.state(first) == OutboxState.FAILED
+    assert await heads(desk) == ["second"]
+    await begun_again(desk, second)
+    await desk.queue.withhold(second, "opted_out")
+    assert await desk.state(second) == OutboxState.SENDING
+
+
+async def test_an_answer_that_comes_too_late_ends_and_a_person_is_asked(desk: Desk) -> None:
+    (key,) = await desk.put("one")
+    assert await desk.queue.window_closed(key)
+    assert await desk.state(key) == OutboxState.FAILED
+
+
+async def test_a_refusal_of_one_who_wants_no_marketing_ends_the_message(desk: Desk) -> None:
+    key, attempt = await begun(desk, "one")
+    await desk.queue.opted_out(key, attempt, 131050)
+    assert await desk.state(key) == OutboxState.FAILED
+
+
 @pytest.mark.parametrize("outcome", ["accepted", "retry", "unknown", "failed"])
 async def test_the_late_outcome_of_an_attempt_does_not_decide_the_next(desk: Desk, outcome: str) -> None:
     """Its sender was paused while its lease ran out, and another has begun the message again."""
