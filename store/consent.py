@@ -1,5 +1,6 @@
 """What contacts say of marketing: the latest word counts, by Meta's clock, whatever comes when."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,11 @@ from sqlalchemy import ColumnElement, func, or_, select, text, tuple_, update
 
 from models.message import Consent, Preference
 from models.tables import contact_aliases, contacts, conversations, numbers, other_updates, outbox
-from security.keyring import Keyring
+from security.keyring import CannotDecrypt, Keyring
 from store.contacts import aliases
 from store.database import Database, Writing
+
+logger = logging.getLogger(__name__)
 
 # Since a contact whose first message is not routed yet is not known: looked at again for so long.
 _STRANGER_FOR = text("now() - interval '1 day'")
@@ -55,11 +58,11 @@ class Preferences:
         self._keyring = keyring
 
     async def pending(self, limit: int = 200) -> list[KeptUpdate]:
-        """Give those that nobody has acted on, oldest first."""
+        """Give those that nobody has acted on, the newest first: those of strangers must not be in their way."""
         statement = (
             select(other_updates.c.id, other_updates.c.phone_number_id, other_updates.c.body)
             .where(other_updates.c.field == "user_preferences", other_updates.c.applied_at.is_(None))
-            .order_by(other_updates.c.id)
+            .order_by(other_updates.c.id.desc())
             .limit(limit)
         )
         async with self._database.read() as connection:
@@ -98,5 +101,9 @@ class Preferences:
         return contact_id is not None
 
     def _open(self, body: bytes) -> Mapping[str, Any]:
-        raw = orjson.loads(self._keyring.decrypt(body, "other.body"))
+        try:
+            raw = orjson.loads(self._keyring.decrypt(body, "other.body"))
+        except (CannotDecrypt, ValueError):  # this row alone: its neighbours must not wait for it for ever
+            logger.exception("a kept preference cannot be read, and says nothing")
+            raw = {}
         return raw if isinstance(raw, dict) else {}

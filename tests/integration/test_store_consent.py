@@ -109,6 +109,17 @@ async def test_a_choice_of_nobody_is_not_waited_for_for_ever(business: Business,
     assert await preferences.pending() == []
 
 
+async def test_a_choice_that_cannot_be_read_is_not_in_the_way(business: Business, preferences: Preferences) -> None:
+    who = Sender(phone=phone())
+    await business.ask("Hello?", sender=who)
+    await choose(business, "stop", {"wa_id": str(who.phone)})
+    await choose(business, "resume", {"wa_id": str(who.phone)})
+    spoil = "UPDATE other_updates SET body = 'not sealed' WHERE id = (SELECT max(id) FROM other_updates)"
+    await business.execute(spoil)
+    assert await apply_preferences(preferences) == 2
+    assert await is_opted_out(business)
+
+
 async def test_a_choice_of_one_tenants_user_is_not_anothers(
     business: Business, preferences: Preferences, database: Database, keyring: Keyring
 ) -> None:
