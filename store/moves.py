@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, and_, delete, func, null, or_, select, text, update
 
 from models.message import InboundMessage, Sender
-from models.tables import contact_aliases, contacts, conversations, inbox, outbox, turns
+from models.tables import contact_aliases, contacts, conversations, handoff_events, inbox, outbox, turns
 from security.keyring import Keyring
 from store import leases
 from store.codec import seal_identity
@@ -196,6 +196,7 @@ async def _move_rows(connection: Writing, old: Row[Any], target: UUID) -> None:
         (outbox, and_(outbox.c.conversation_id == old.id, outbox.c.turn_id.is_(None))),
         (outbox, outbox.c.turn_id.in_(turn_ids)),
         (turns, turns.c.conversation_id == old.id),
+        (handoff_events, handoff_events.c.conversation_id == old.id),
     ):
         await connection.execute(update(table).where(where).values(conversation_id=target))
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from models.message import MessageKind, Sender
-from models.tables import contacts, conversations, inbox, outbox
+from models.tables import contacts, conversations, handoff_events, inbox, outbox
 from store.codec import INBOUND, open_recipient
 from store.moves import Merges
 from tests.factories import Business, closed_turn, fresh, inbound, phone
@@ -196,6 +196,9 @@ async def test_a_person_who_had_taken_one_of_them_has_both(business: Business) -
         statement = select(conversations.c.id).where(conversations.c.contact_id == other)
         key = (await connection.execute(statement)).scalar_one()
     await business.set_conversation(key, taken_by="Eva")
+    await business.execute(
+        "INSERT INTO handoff_events (conversation_id, act, person) VALUES (:key, 'take', 'Eva')", key=key
+    )
     await move(business, old, new)
     assert await merge(business) == 1
     async with business.database.read() as connection:
@@ -204,4 +207,9 @@ async def test_a_person_who_had_taken_one_of_them_has_both(business: Business) -
                 conversations.c.contact_id.in_([ana, other])
             )
         )
+        events = select(conversations.c.contact_id).join(
+            handoff_events, handoff_events.c.conversation_id == conversations.c.id
+        )
+        recorded = (await connection.execute(events)).scalars().all()
     assert dict(rows.all()) == {ana: "Eva", other: None}  # type: ignore[arg-type]
+    assert recorded == [ana]
