@@ -7,7 +7,7 @@ from benchmarks.site import Needs, Outcome, Say, Site, Wishes
 
 NEEDS = Needs()
 SECONDS = 10.0
-RATE = 20.0  # an orchestrator, a scraper and some people; the pages are made anew for each
+RATE = 5.0  # an orchestrator, a scraper and some people; status and metrics are gathered anew for each
 CONNECTIONS = 8
 DOORS = ("/healthz", "/readyz", "/status", "/metrics")
 
