@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,7 @@ import typer
 from deployments.commands import trial
 from deployments.commands.common import fail, installation, run
 from deployments.embedded.postgres import EmbeddedPostgres
-from deployments.embedded.processes import end, environment_of, find, instance_of
+from deployments.embedded.processes import end, find, instance_of
 from deployments.embedded.server import launch
 from deployments.running import simulator_url
 from deployments.settings import PREFIX, ROOT, Settings
@@ -95,11 +95,8 @@ class Ground:
         self._command("down", UP_LIMIT_S)
 
     def _command(self, name: str, limit_s: float) -> None:
-        environment = {
-            **environment_of(self._home),
-            "PYTHONPATH": str(ROOT),
-            f"{PREFIX}GRAPH_URL": simulator_url(self._settings),
-        }
+        # Without the marks of the installation: the owner ends whatever carries them.
+        environment = os.environ | {"PYTHONPATH": str(ROOT), f"{PREFIX}GRAPH_URL": simulator_url(self._settings)}
         done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-P", "-m", "deployments", name],
             env=environment,
@@ -115,29 +112,23 @@ class Ground:
 
 @contextmanager
 def _ground() -> Iterator[Ground]:
-    """Run an installation and a simulator for the length of a block."""
+    """Run an installation and a simulator for the length of a block; whatever happens in it, nothing stays."""
     trial.let_terms_interrupt()
     folder = Path(tempfile.mkdtemp(prefix="parley-chaos-"))
     home = folder / "home"
     home.mkdir()
-    simulator: psutil.Process | None = None
-    ground: Ground | None = None
-    try:
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        undo.callback(trial.forget, home)
         settings = trial.own_settings(home, is_scripted=True)
         trial.share_models(home)
-        simulator = _simulator(folder, settings)
+        undo.callback(end, [_simulator(folder, settings)], grace_s=5)
         ground = Ground(settings)
+        undo.callback(ground.down)
         trial.say("starting the service")
-        asyncio.run(ground.up())
+        run(ground.up())
         yield ground
-    finally:
-        if ground is not None:
-            trial.say("stopping …")
-            ground.down()
-        if simulator is not None:
-            end([simulator], grace_s=5)
-        trial.forget(home)
-        shutil.rmtree(folder, ignore_errors=True)
+        trial.say("stopping …")
 
 
 def _simulator(folder: Path, settings: Settings) -> psutil.Process:
