@@ -109,6 +109,20 @@ async def test_a_reaction_gets_no_reply(house: House, new_phone: NewPhone) -> No
     assert len(await phone.answers()) == 1
 
 
+async def test_an_edited_line_is_answered_by_its_new_words_and_a_deleted_one_not_at_all(
+    house: House, new_phone: NewPhone
+) -> None:
+    edits, deletes = await asyncio.gather(new_phone(greeted=True), new_phone(greeted=True))
+    slip, regret = message(edits.digits, "do you sell"), message(deletes.digits, QUESTION)
+    new_words = {"original_message_id": slip["id"], "message": {"type": "text", "text": {"body": QUESTION}}}
+    edit = message(edits.digits, "", type="edit", edit=new_words)
+    deletion = message(deletes.digits, "", type="revoke", revoke={"original_message_id": regret["id"]})
+    assert (await post(house, body(change(slip, regret, edit, deletion)))).status_code == 200
+    assert FACT in (await _after_greeting(edits, 1))[0]
+    await house.settled()
+    assert [len(await phone.answers()) for phone in (edits, deletes)] == [2, 1]
+
+
 async def test_a_user_without_a_phone_number_is_answered(new_phone: NewPhone) -> None:
     phone = await new_phone(with_phone=False)
     assert FACT in await phone.ask(QUESTION)
