@@ -9,7 +9,7 @@ import pytest
 from deployments.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = "models|security|telemetry|store|whatsapp|knowledge|actors|deployments|ops|samples|tests|docs"
+ROOMS = "benchmarks|models|security|telemetry|store|whatsapp|knowledge|actors|deployments|ops|samples|tests|docs"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
 
@@ -25,6 +25,12 @@ def test_what_a_page_names_exists(page: Path) -> None:
     links = [link.partition("#")[0] for link in re.findall(r"\]\(((?!https?:|#)[^)\s]+)\)", text)]
     missing = [name for name in named_files(text) if not (ROOT / name).exists()]
     assert missing + [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_test_that_a_page_names_exists(page: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text())
+    assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()] == []
 
 
 def test_a_link_to_a_heading_finds_it() -> None:
