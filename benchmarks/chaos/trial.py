@@ -80,7 +80,10 @@ async def run(plan: Plan, simulator: SimulatorClient, ground: Ground, say: Say) 
         await simulator.wait_until_quiet(LAST_REPLIES_S, QUIET_S)
     finally:
         telling.cancel()
-    return _outcome(plan, await simulator.verdict("token"), hand.kills)
+    verdict = await simulator.verdict("token")
+    if not verdict.is_whole:
+        raise MachineFailed("The simulator's journal was full, so nothing is proven: write fewer messages.")
+    return _outcome(plan, verdict, hand.kills)
 
 
 async def _kill_on(hand: Hand, plan: Plan, simulator: SimulatorClient, load_id: str) -> None:
