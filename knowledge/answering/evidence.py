@@ -41,6 +41,8 @@ SPANNED = 0.9
 
 # After a number these only say what is counted: "2 years", "20 minutes".
 _MEASURES = word_set("measures")
+# What ends like a verb right after one of these describes a thing: "the extended warranty".
+_ARTICLES = frozenset({"the", "a", "an", "your", "my", "any", "some", "this", "that"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,12 @@ def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term
     found: dict[str, Term] = {}
     before = ""
     for text in _meant(question, language, vocabulary):
-        counted, before = is_number(before) and text in _MEASURES, text
+        counted, describes = is_number(before) and text in _MEASURES, before in _ARTICLES
+        before = text
         if is_stopword(text, language) or (len(text) < 2 and not text.isdigit()):
             continue
         form = word(text, language)
-        found.setdefault(form.stem, Term(form, GENERIC_WEIGHT if counted else _weight(form, language)))
+        found.setdefault(form.stem, Term(form, GENERIC_WEIGHT if counted else _weight(form, language, describes)))
     return list(found.values())
 
 
@@ -120,14 +123,14 @@ def _right(text: str, language: str, vocabulary: frozenset[str]) -> str:
     )
 
 
-def _weight(form: Word, language: str) -> float:
+def _weight(form: Word, language: str, describes: bool) -> float:
     if form.stem in generic_stems(language):
         return GENERIC_WEIGHT
     if form.stem in mild_stems(language):
         return MILD_WEIGHT
     if is_number(form.text):
         return NUMBER_WEIGHT
-    return MILD_WEIGHT if is_unlisted_verb(form, language) else 1.0
+    return MILD_WEIGHT if not describes and is_unlisted_verb(form, language) else 1.0
 
 
 def found_in(term: Term, held: Bag, language: str) -> float:

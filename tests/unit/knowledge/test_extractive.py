@@ -115,6 +115,11 @@ async def test_a_weight_is_asked_for_in_vain_where_only_a_price_is_told() -> Non
     assert not (await _answer(_ask("how much is the desk lamp?"))).abstained
 
 
+def test_what_describes_a_thing_weighs_as_much_as_the_thing() -> None:
+    described = {term.word.text: term.weight for term in terms("what does the laminated map cost", "en", frozenset())}
+    assert described["laminated"] == described["map"] == 1.0
+
+
 async def test_a_follow_up_is_answered_from_its_topic() -> None:
     answer = await _answer(_ask("and the floor one?", standalone="How much is the desk lamp? and the floor one?"))
     assert "£80" in answer.text
