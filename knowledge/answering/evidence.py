@@ -4,6 +4,7 @@ What a near miss asks for ("to the *moon*", "for *students*") is a rare word tha
 close the topic is; so the words that are *not* covered count as much as those that are.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -41,8 +42,9 @@ SPANNED = 0.9
 
 # After a number these only say what is counted: "2 years", "20 minutes".
 _MEASURES = word_set("measures")
-# What ends like a verb right after one of these describes a thing: "the extended warranty".
-_ARTICLES = frozenset({"the", "a", "an", "your", "my", "any", "some", "this", "that"})
+# What ends like a verb right after one of these names or describes a thing: "the extended warranty", "the building".
+_ARTICLES = {"en": frozenset({"the", "a", "an", "your", "my", "any", "some", "this", "that"})}
+_LIKE_A_VERB = re.compile(r"\w{3,}(?:ed|ing)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term
     found: dict[str, Term] = {}
     before = ""
     for text in _meant(question, language, vocabulary):
-        counted, describes = is_number(before) and text in _MEASURES, before in _ARTICLES
+        counted = is_number(before) and text in _MEASURES
+        describes = before in _ARTICLES.get(language, ()) and _LIKE_A_VERB.fullmatch(text) is not None
         before = text
         if is_stopword(text, language) or (len(text) < 2 and not text.isdigit()):
             continue
@@ -126,11 +129,13 @@ def _right(text: str, language: str, vocabulary: frozenset[str]) -> str:
 def _weight(form: Word, language: str, describes: bool) -> float:
     if form.stem in generic_stems(language):
         return GENERIC_WEIGHT
+    if describes:
+        return 1.0
     if form.stem in mild_stems(language):
         return MILD_WEIGHT
     if is_number(form.text):
         return NUMBER_WEIGHT
-    return MILD_WEIGHT if not describes and is_unlisted_verb(form, language) else 1.0
+    return MILD_WEIGHT if is_unlisted_verb(form, language) else 1.0
 
 
 def found_in(term: Term, held: Bag, language: str) -> float:
