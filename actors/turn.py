@@ -14,6 +14,7 @@ from actors.pace import Pace
 from actors.ports import Answerer, Embedder, PassageIndex
 from actors.senses import Senses
 from actors.timing import LADDER_RESERVE, Stopwatch, TimeLimit
+from knowledge.answering.evidence import put_right
 from knowledge.consent import consent_wish
 from knowledge.language import detect
 from knowledge.question import small_talk_reply, standalone
@@ -99,7 +100,7 @@ class TurnTaker:
     ) -> Answer:
         try:
             async with asyncio.timeout_at(limit.ends_at):
-                passages = await self._find(turn, question, watch)
+                passages = await self._find(turn, question, language, watch)
                 return await self._climb_down(
                     Question(
                         business=turn.tenant.name,
@@ -117,11 +118,18 @@ class TurnTaker:
             _tell("nothing could be found or said in time: a person is asked", error)
             return Answer(text=say(Phrase.HOLDING, language), rung=Rung.HOLDING, model=Rung.HOLDING)
 
-    async def _find(self, turn: OpenTurn, question: str, watch: Stopwatch) -> list[FoundPassage]:
+    async def _find(self, turn: OpenTurn, question: str, language: str, watch: Stopwatch) -> list[FoundPassage]:
+        """Search, and once more with what was misspelt put right: only what was found tells the business's words."""
+        found = await self._search(turn, question, watch)
+        contexts = [one.passage.context for one in found]
+        meant = await asyncio.to_thread(put_right, question, language, contexts)
+        return found if meant is None else await self._search(turn, meant, watch)
+
+    async def _search(self, turn: OpenTurn, text: str, watch: Stopwatch) -> list[FoundPassage]:
         with watch.timed(Step.EMBED):
-            (vector,) = await self._embedder.embed([question])
+            (vector,) = await self._embedder.embed([text])
         with watch.timed(Step.SEARCH):
-            return await self._index.search(turn.tenant.id, vector, question, PASSAGES)
+            return await self._index.search(turn.tenant.id, vector, text, PASSAGES)
 
     async def _climb_down(self, question: Question, watch: Stopwatch) -> Answer:
         with watch.timed(Step.GENERATE):

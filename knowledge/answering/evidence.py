@@ -42,6 +42,7 @@ SPANNED = 0.9
 
 # After a number these only say what is counted: "2 years", "20 minutes".
 _MEASURES = word_set("measures")
+_MOST_PUT_RIGHT = 40  # words; in longer questions some will be found anyhow
 # What ends like a verb right after one of these names or describes a thing: "the extended warranty", "the building".
 _ARTICLES = {"en": frozenset({"the", "a", "an", "your", "my", "any", "some", "this", "that"})}
 _LIKE_A_VERB = re.compile(r"\w{3,}(?:ed|ing)")
@@ -90,6 +91,19 @@ def bag(text: str, language: str) -> Bag:
 def corrected(question: str, language: str, vocabulary: frozenset[str]) -> str:
     """Give the question in folded words, typing errors put right by the evidence's vocabulary and our own tables."""
     return " ".join(_meant(question, language, vocabulary))
+
+
+def put_right(question: str, language: str, contexts: Iterable[str]) -> str | None:
+    """Give the question as it was meant, by the words of the passages that it found; None where nothing was misspelt.
+
+    Takes some 7 ms for each word that neither the passages nor our tables hold, so not on an event loop.
+    """
+    said = split_words(question)
+    if not grammar_words(language) or len(said) > _MOST_PUT_RIGHT:
+        return None
+    vocabulary = frozenset(text for context in contexts for text in split_words(context))
+    meant = _meant(question, language, vocabulary)
+    return " ".join(meant) if meant != list(said) else None
 
 
 def terms(question: str, language: str, vocabulary: frozenset[str]) -> list[Term]:

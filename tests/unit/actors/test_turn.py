@@ -1,6 +1,7 @@
 """The story of an answer, rung by rung, with twins for its neighbours."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -11,7 +12,7 @@ from models.answer import Line, Rung, Speaker
 from models.conversation import ANSWER_DEADLINE, ClosedTurn, OpenTurn
 from models.errors import ModelUnavailable
 from models.message import MessageKind
-from tests.factories import inbound, open_turn
+from tests.factories import inbound, open_turn, passage
 from tests.twins.neighbours import TwinAnswerer, TwinEmbedder, TwinPassages
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -44,6 +45,20 @@ async def test_a_question_is_answered_by_the_model(house: House) -> None:
     assert (said(closed), closed.wants_person) == ("By the model.", False)
     assert set(closed.step_ms) == {"claim", "embed", "search", "generate"}
     assert house.extract.asked == []
+
+
+async def test_a_misspelt_question_is_searched_again_by_the_businesss_own_words(house: House) -> None:
+    turn = open_turn("is the zephirion in stock", received_at=NOW)
+    document = uuid4()
+    known = passage("The Zephyrion lamp is in stock.", document_id=document)
+    await house.index.replace(turn.tenant.id, document, [known], [[1.0, 0.0]])
+    await house.take(turn)
+    assert house.embedder.asked == ["is the zephirion in stock", "is the zephyrion in stock"]
+
+
+async def test_a_question_without_typing_errors_is_searched_once(house: House) -> None:
+    await house.take(open_turn("When do you open?", received_at=NOW))
+    assert house.embedder.asked == ["When do you open?"]
 
 
 async def test_a_model_that_is_away_gives_way_to_the_extract(house: House) -> None:
