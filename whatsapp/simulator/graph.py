@@ -15,7 +15,15 @@ from starlette.routing import Route
 
 from whatsapp.simulator.exchange import Exchange
 from whatsapp.simulator.fate import Fate
-from whatsapp.simulator.graph_errors import GraphError, bad_parameter, bad_token, missing, no_such_object, no_token
+from whatsapp.simulator.graph_errors import (
+    GraphError,
+    bad_parameter,
+    bad_token,
+    missing,
+    no_such_object,
+    no_token,
+    number_limit_hit,
+)
 from whatsapp.simulator.hanging_up import HangUp
 from whatsapp.simulator.http_shapes import MalformedBody, bearer_token, read_json
 from whatsapp.simulator.media import UPLOAD_LIFE_S, MediaFile, check_upload
@@ -188,6 +196,10 @@ class GraphApi:
         if token is None:
             raise no_token()
         opened = self._exchange.roster.opened_by(token)
+        if not opened and not self._exchange.roster.numbers:
+            # Started again, it has not been told yet who there is. Meta knows its numbers always; a refusal of the
+            # token would stop a number for good.
+            raise number_limit_hit()
         if not opened:
             raise bad_token()
         return opened

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.unit.simulator.servers import NUMBER_ID, TOKEN, Wire, number_fields, wire
+from tests.unit.simulator.servers import NUMBER_ID, TOKEN, Wire, number_fields, serving, wire
+from whatsapp.simulator.app import create_app
 from whatsapp.simulator.client import SimulatedUser
+from whatsapp.simulator.options import SimulatorOptions
 
 
 @pytest.fixture
@@ -77,6 +79,14 @@ async def test_a_missing_or_wrong_token_is_refused(
     assert (code(response), response.status_code) == (expected_code, http_status)
     assert response.json()["error"]["type"] == "OAuthException"
     assert response.json()["error"]["fbtrace_id"]
+
+
+async def test_a_simulator_that_knows_no_number_yet_asks_to_come_again() -> None:
+    """Started again, it is told of numbers last of all; to refuse a token meanwhile would stop the number for good."""
+    async with serving(create_app(SimulatorOptions())) as (url,), httpx2.AsyncClient(trust_env=False) as caller:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        response = await caller.post(f"{url}/v26.0/{NUMBER_ID}/messages", json={}, headers=headers)
+    assert code(response) == 130429
 
 
 async def test_one_numbers_token_does_not_open_another_number(connected: Wire) -> None:
