@@ -16,6 +16,8 @@ from starlette.routing import Route
 from models.errors import TheyErred
 from whatsapp.simulator.control_input import (
     ControlRefused,
+    named_number,
+    named_user,
     read_country,
     read_digits,
     read_posted,
@@ -161,7 +163,8 @@ class ControlApi:
     async def _say(self, request: Request) -> Response:
         """One message of a user; with ?wait_reply_s= the answer carries the business's replies too."""
         body = await read_posted(request)
-        user, number = self._user(read_text(body, "from")), self._number(read_text(body, "to"))
+        user = named_user(self._exchange.roster, read_text(body, "from"))
+        number = named_number(self._exchange.roster, read_text(body, "to"))
         kind = str(body.get("type", "text"))
         content: Json
         reply_to = self._reply_to(body)
@@ -210,8 +213,8 @@ class ControlApi:
 
     async def _conversation(self, request: Request) -> Response:
         """What was shown, after a point; with ?wait_s= only once the business has spoken or the time is up."""
-        user = self._user(request.path_params["user"])
-        number = self._number(request.path_params["number"])
+        user = named_user(self._exchange.roster, request.path_params["user"])
+        number = named_number(self._exchange.roster, request.path_params["number"])
         after = self._seq(request.query_params.get("after"))
         wait_s = read_seconds(request, "wait_s")
         if wait_s:
@@ -263,18 +266,6 @@ class ControlApi:
                 if event.name == "bye":
                     return
                 yield f"id: {event.id}\nevent: {event.name}\ndata: {json.dumps(event.body)}\n\n"
-
-    def _user(self, reference: str) -> User:
-        user = self._exchange.roster.user(reference)
-        if user is None:
-            raise ControlRefused(404, "no such user")
-        return user
-
-    def _number(self, phone_number_id: str) -> BusinessNumber:
-        number = self._exchange.roster.number(phone_number_id)
-        if number is None:
-            raise ControlRefused(404, "no such number")
-        return number
 
 
 def _refusal(http_status: int, message: str) -> Response:

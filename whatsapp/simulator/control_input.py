@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from models.errors import TheyErred
 from whatsapp.simulator.http_shapes import read_json
+from whatsapp.simulator.roster import BusinessNumber, Roster, User
 
 Json = dict[str, Any]
 _LONGEST_WAIT_S = 120.0
@@ -89,3 +90,19 @@ def read_number(body: Json, name: str, default: float) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ControlRefused(422, f"'{name}' must be a number")
     return float(value)
+
+
+def named_user(roster: Roster, reference: str) -> User:
+    """The user with this id or phone."""
+    user = roster.user(reference)
+    if user is None:
+        raise ControlRefused(404, "no such user")
+    return user
+
+
+def named_number(roster: Roster, phone_number_id: str) -> BusinessNumber:
+    """The number with this id."""
+    number = roster.number(phone_number_id)
+    if number is None:
+        raise ControlRefused(404, "no such number")
+    return number

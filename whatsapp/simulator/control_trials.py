@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from whatsapp.simulator.control_input import (
     ControlRefused,
+    named_number,
+    named_user,
     read_bool,
     read_count,
     read_model,
@@ -21,7 +23,7 @@ from whatsapp.simulator.exchange import Exchange
 from whatsapp.simulator.knobs import Faults, Limits, LoadPlan
 from whatsapp.simulator.load import Load, Loads
 from whatsapp.simulator.people import change_number, set_standing
-from whatsapp.simulator.roster import BusinessNumber, User
+from whatsapp.simulator.roster import User
 from whatsapp.simulator.verdict import Match, judge
 from whatsapp.simulator.webhook_bodies import update_body
 
@@ -112,7 +114,7 @@ class TrialApi:
     async def _send_update(self, request: Request) -> Response:
         """Any webhook: a field and its value, to which the number's metadata is added."""
         body = await read_posted(request)
-        number, value = self._number(read_text(body, "to")), body.get("value")
+        number, value = named_number(self._exchange.roster, read_text(body, "to")), body.get("value")
         if not isinstance(value, dict):
             raise ControlRefused(422, "'value' must be an object")
         update = update_body(number, read_text(body, "field"), value)
@@ -164,16 +166,7 @@ class TrialApi:
     # -- who and what is named -------------------------------------------------------------------------------------
 
     def _user(self, request: Request) -> User:
-        user = self._exchange.roster.user(request.path_params["user"])
-        if user is None:
-            raise ControlRefused(404, "no such user")
-        return user
-
-    def _number(self, phone_number_id: str) -> BusinessNumber:
-        number = self._exchange.roster.number(phone_number_id)
-        if number is None:
-            raise ControlRefused(404, "no such number")
-        return number
+        return named_user(self._exchange.roster, request.path_params["user"])
 
     def _load(self, request: Request) -> Load:
         load = self._loads.find(request.path_params["load"])
