@@ -6,6 +6,8 @@ from contextlib import suppress
 
 import psutil
 
+from benchmarks.parts import deployment_of
+
 EVERYTHING = "everything"
 OWNER = "owner"
 # What is killed again and again, one after the other.
@@ -40,8 +42,8 @@ def part_of(process: psutil.Process) -> str:
     """Name the part of the service that a process is: its deployment or its program; "" for what is no victim."""
     with suppress(psutil.Error):
         title = " ".join(process.cmdline())
-        if "ServeReplica:" in title:
-            return title.partition("ServeReplica:")[2].partition(":")[2].split(".")[0].split(":")[0].strip()
+        if (deployment := deployment_of(title)) is not None:
+            return deployment
         if process.name() in (*FOUNDATIONS, "haproxy"):
             return process.name()
         if process.name() == "postgres":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import psutil
 from rich.table import Table
 
+from benchmarks.parts import deployment_of
 from deployments.commands.common import Open, out
 from deployments.embedded.processes import find, instance_of
 from deployments.running import simulator_url, state_of, uses_simulator
@@ -169,8 +170,8 @@ _PROGRAMS = {"haproxy": "HAProxy", "milvus_lite": "Milvus", "whatsapp.simulator"
 
 def part_of(title: str) -> str:
     """Say what a process is, by the title that Ray gives a replica or by its program."""
-    if "ServeReplica:" in title:
-        return title.partition("ServeReplica:")[2].partition(":")[2].split(".")[0].split(":")[0].strip()
+    if (deployment := deployment_of(title)) is not None:
+        return deployment
     return next((name for mark, name in _PROGRAMS.items() if mark in title), "Ray")
 
 
