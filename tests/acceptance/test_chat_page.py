@@ -1,28 +1,18 @@
 """The chat page in a real browser, against the simulator and a small business that answers through the Graph API."""
 
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
+from tests.acceptance.browsing import a_browser, a_page
 from tests.unit.simulator.servers import NUMBER_ID, Wire, wire
 
 pytestmark = pytest.mark.browser
 
-_FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _HOSTILE = "<img src=x onerror=document.title='taken'>"
 _DOCS = Path(__file__).parents[2] / "docs" / "chat-page.png"
 
@@ -95,13 +85,8 @@ def _list() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
-        pytest.skip("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+    async with a_browser() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.fixture
@@ -114,14 +99,8 @@ async def shop() -> AsyncIterator[Shop]:
 
 @pytest.fixture
 async def page(browser: Browser, shop: Shop) -> AsyncIterator[Page]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 860})
-    page = await context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    yield page
-    await context.close()
-    assert problems == []
+    async with a_page(browser) as page:
+        yield page
 
 
 async def open_phone(page: Page, shop: Shop, name: str = "Ana", *, with_phone: bool = True) -> Locator:

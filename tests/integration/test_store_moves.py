@@ -11,6 +11,7 @@ from models.tables import contacts, conversations, handoff_events, inbox, outbox
 from store.codec import INBOUND, open_recipient
 from store.moves import Merges
 from tests.factories import Business, closed_turn, fresh, inbound, phone
+from tests.integration.identities import received_by
 
 pytestmark = pytest.mark.postgres
 
@@ -32,15 +33,7 @@ async def move(business: Business, old: Sender, new: Sender, *, at: datetime | N
 
 async def _received(business: Business, **fields: object) -> UUID:
     message = inbound(phone_number_id=business.number, **{"said": None, **fields})  # type: ignore[arg-type]
-    await business.receive(message)
-    digest = business.keyring.blind_index(message.wamid, "wamid")
-    statement = (
-        select(conversations.c.contact_id)
-        .join(inbox, inbox.c.conversation_id == conversations.c.id)
-        .where(inbox.c.wamid_digest == digest)
-    )
-    async with business.database.read() as connection:
-        return (await connection.execute(statement)).scalar_one()  # type: ignore[no-any-return]
+    return await received_by(business, message)
 
 
 async def reached_at(business: Business, contact: UUID) -> tuple[str | None, str | None]:

@@ -10,11 +10,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from models.message import InboundMessage, MessageKind, Sender, WebhookUpdates
-from models.tables import contacts, conversations, inbox
+from models.tables import contacts, conversations
 from security.keyring import Keyring
 from store.database import Database
 from store.routing import Router
 from tests.factories import Business, fresh, inbound, make_business, phone
+from tests.integration.identities import received_by
 from tests.integration.locks import lock_at_once, until_waiting
 
 pytestmark = pytest.mark.postgres
@@ -23,15 +24,7 @@ pytestmark = pytest.mark.postgres
 async def contact_of(business: Business, sender: Sender, said: str = "Hello?") -> UUID:
     """The contact that a message of this sender is given to."""
     message = inbound(said, phone_number_id=business.number, sender=sender)
-    await business.receive(message)
-    digest = business.keyring.blind_index(message.wamid, "wamid")
-    statement = (
-        select(conversations.c.contact_id)
-        .join(inbox, inbox.c.conversation_id == conversations.c.id)
-        .where(inbox.c.wamid_digest == digest)
-    )
-    async with business.database.read() as connection:
-        return (await connection.execute(statement)).scalar_one()  # type: ignore[no-any-return]
+    return await received_by(business, message)
 
 
 async def reached_at(business: Business, contact: UUID) -> tuple[str | None, str | None]:
